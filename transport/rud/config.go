@@ -1,0 +1,89 @@
+package rud
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"meshpresence/internal/key"
+	"meshpresence/transport/rud/wire"
+)
+
+// Config is what an Endpoint needs. Static, Send and Handler are required.
+type Config struct {
+	// Static is the agreement key that peers know us by, X25519.
+	Static *key.Static
+
+	// CardHash is SHA-256 of the node card, shown in Challenges; zeros for a
+	// device.
+	CardHash [wire.SizeHash]byte
+
+	// Reset is the key of reset tokens. They mean something after a restart
+	// only if it is kept on disk.
+	Reset key.Secret
+
+	// Rand is the source of everything random; nil means the system's.
+	Rand io.Reader
+
+	// Listen answers strangers' Hellos; without it only Dial makes
+	// connections.
+	Listen bool
+
+	// Quiet answers no Hello that does not name our key.
+	Quiet bool
+
+	// Rate and Burst are the Challenges a second and at once for one /24 or
+	// /48; 0 means 10 and 256.
+	Rate, Burst int
+
+	// Send puts one UDP datagram on the wire. It is called inside the
+	// Endpoint's methods; the packet is lent until it returns, and it must
+	// not call the Endpoint.
+	Send func(to netip.AddrPort, packet []byte)
+
+	// Handler learns what happens.
+	Handler Handler
+}
+
+// check refuses a config that cannot work.
+func (cfg *Config) check() error {
+	switch {
+	case cfg.Static == nil:
+		return errors.New("no static key")
+	case cfg.Static.Public().Curve() != key.X25519:
+		return fmt.Errorf("no suite for a static key of %v", cfg.Static.Public().Curve())
+	case cfg.Send == nil:
+		return errors.New("nothing to send with")
+	case cfg.Handler == nil:
+		return errors.New("no handler")
+	}
+	return nil
+}
+
+// Handler is the owner of the connections. Its methods run inside the Endpoint's
+// and may call any method of Conn, and Endpoint.Dial; not Receive or Advance.
+type Handler interface {
+	// Opened says that the handshake is done and the peer proved its key: for
+	// the initiator when the ResponderComplete opened, for the responder when
+	// the initiator's first Data did. Once, before anything else of c.
+	Opened(now time.Time, c *Conn)
+
+	// Message delivers one frame, whole and once. Frames may come in another
+	// order than they were sent in. An empty payload is a sign of life: the
+	// initiator's first frame, or one after Rebind.
+	Message(now time.Time, c *Conn, m Message)
+
+	// Closed says that a connection ended, whoever ended it: once for each
+	// that was dialled or opened, after everything else of c.
+	Closed(now time.Time, c *Conn, reason Reason)
+}
+
+// Message is one frame.
+type Message struct {
+	Payload []byte         // lent until Message returns
+	From    netip.AddrPort // source of the packet that made it whole
+	Probe   bool           // that packet does not say where the peer is
+	Final   bool           // the last datagram of a message
+}

@@ -1,0 +1,39 @@
+package rud
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// Close ends the connection. Nothing is sent: the peer finds out by silence.
+func (c *Conn) Close(now time.Time) { c.end(c.e.begin(now), ReasonClosed) }
+
+// end takes the connection out of the tables, gives back what it holds, and tells
+// the Handler of one it knows.
+func (c *Conn) end(now time.Duration, reason Reason) {
+	e := c.e
+	switch c.phase {
+	case phaseClosed:
+		return
+	case phaseDialling:
+		if c.dial != nil {
+			c.leaveDial()
+		}
+	case phaseProvisional:
+		e.leaveGate(c)
+	case phaseOpen:
+		if !c.initiator {
+			count(e.gate.proved, prefix(c.paths.current), -1)
+		}
+	}
+	c.phase = phaseClosed
+	delete(e.conns, binary.BigEndian.Uint64(c.in.id[:]))
+	e.timers.remove(c)
+	c.inbox.free(&e.buffers)
+	c.outbox.free(&e.buffers)
+	c.flight.drop()
+	c.in, c.out = protection{}, protection{}
+	if c.announced {
+		e.cfg.Handler.Closed(e.now, c, reason)
+	}
+}

@@ -1,0 +1,289 @@
+package rud
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"io"
+	"net/netip"
+	"time"
+
+	"meshpresence/transport/rud/wire"
+)
+
+// paths is where the peer is: the path in use, which is validated, and two
+// candidates.
+//
+//	newest non-probe packet from a candidate --> wanted --> challenged, on both
+//	PathResponse with its value from there ---> proved
+//	wanted and proved -----------------------> in use; the old one stays proved for 30 s
+//	newer non-probe packet on the path in use -> no longer wanted
+type paths struct {
+	current netip.AddrPort
+	epoch   uint8  // counts the moves
+	mover   uint32 // newest number of a non-probe packet
+	wanted  int8   // 1 + place of the candidate it came from; 0: the path in use
+
+	spare [candidateCount]candidate
+	aside credit // another source, of probes only
+
+	value [wire.SizePathValue]byte // challenged on the path in use
+
+	sent, lost uint64 // frame packets of the path in use
+}
+
+// credit is what an unproved path may still get: "at most 3x the bytes opened
+// from them".
+type credit struct {
+	addr  netip.AddrPort
+	bytes int
+}
+
+// candidate is a path that is not in use.
+type candidate struct {
+	credit
+	proved     time.Duration // until then
+	challenged time.Duration // last
+	tries      int           // challenges since its last packet
+	heard      uint32        // its newest packet
+	value      [wire.SizePathValue]byte
+}
+
+// find returns the place of the candidate with that address, or -1.
+func (p *paths) find(addr netip.AddrPort) int {
+	for i := range p.spare {
+		if p.spare[i].addr == addr {
+			return i
+		}
+	}
+	return -1
+}
+
+// admit gives the address a candidate's place: that of the one heard longest
+// ago.
+func (p *paths) admit(addr netip.AddrPort) int {
+	place := 0
+	for i := range p.spare {
+		if p.spare[i].heard < p.spare[place].heard {
+			place = i
+		}
+	}
+	k := &p.spare[place]
+	*k = candidate{credit: credit{addr: addr}}
+	if p.aside.addr == addr {
+		k.bytes = p.aside.bytes
+		p.aside = credit{} // or it could be spent twice
+	}
+	return place
+}
+
+// spend reports whether a packet of n bytes may go to the address, and takes it
+// off what the address may get.
+func (p *paths) spend(now time.Duration, to netip.AddrPort, n int) bool {
+	if to == p.current {
+		return true
+	}
+	account := &p.aside
+	if i := p.find(to); i >= 0 {
+		if p.spare[i].proved > now {
+			return true
+		}
+		account = &p.spare[i].credit
+	}
+	if account.addr != to || account.bytes < n {
+		return false
+	}
+	account.bytes -= n
+	return true
+}
+
+// earn notes n bytes opened from an address that is no candidate and sends only
+// probes.
+func (p *paths) earn(from netip.AddrPort, n int) {
+	if p.aside.addr != from {
+		p.aside = credit{addr: from}
+	}
+	p.aside.bytes += n
+}
+
+// onPath takes the source of a packet that opened. "Packets with probe set never
+// move a path. A newest non-probe packet from a new source: 16 random bytes
+// challenged on the new AND the old path; move when the new answers from there;
+// move back if a newer packet arrives on the old."
+func (c *Conn) onPath(now time.Duration, from netip.AddrPort, h *wire.Header, size int) {
+	p := &c.paths
+	newest := !h.Probe() && h.Number > p.mover
+	if newest {
+		p.mover = h.Number
+	}
+	if from == p.current {
+		if newest {
+			p.wanted = 0
+		}
+		return
+	}
+	i := p.find(from)
+	if i < 0 && !newest {
+		p.earn(from, amplification*size)
+		return
+	}
+	if i < 0 {
+		i = p.admit(from)
+	}
+	k := &p.spare[i]
+	k.bytes += amplification * size
+	k.heard = max(k.heard, h.Number)
+	if !newest {
+		return
+	}
+	p.wanted = int8(i + 1)
+	k.tries = 0
+	if k.proved > now {
+		c.move(now, i)
+		return
+	}
+	if now >= k.challenged+c.rtt.pto() || k.challenged == 0 {
+		c.challenge(now)
+	}
+}
+
+// sizeChallenge is the length of a packet with one path value.
+const sizeChallenge = wire.SizeID + wire.SizeHeader + 2 + len(wire.TagPathChallenge) + 2 + wire.SizePathValue + wire.SizeEmptyBody + wire.SizeTag
+
+// challenge sends the wanted candidate its value, and the path in use another:
+// what one path is asked must not be answered by copying the other's answer.
+func (c *Conn) challenge(now time.Duration) {
+	p := &c.paths
+	if p.wanted == 0 {
+		return
+	}
+	k := &p.spare[p.wanted-1]
+	if k.tries++; k.tries > challengeTries || !p.spend(now, k.addr, sizeChallenge) {
+		return
+	}
+	if k.challenged == 0 && c.draw(&k.value) != nil || c.draw(&p.value) != nil {
+		return // no randomness: no move
+	}
+	k.challenged = now
+	c.sendPathValue(now, k.addr, wire.TagPathChallenge, k.value[:])
+	c.sendPathValue(now, p.current, wire.TagPathChallenge, p.value[:])
+}
+
+func (c *Conn) draw(value *[wire.SizePathValue]byte) error {
+	r := c.e.cfg.Rand
+	if r == nil {
+		r = rand.Reader
+	}
+	_, err := io.ReadFull(r, value[:])
+	return err
+}
+
+// challengeAt returns when the wanted candidate is challenged again, 0 for never:
+// "one challenge per PTO".
+func (c *Conn) challengeAt() time.Duration {
+	if c.paths.wanted == 0 {
+		return 0
+	}
+	k := &c.paths.spare[c.paths.wanted-1]
+	if k.challenged == 0 || k.tries >= challengeTries || k.bytes < sizeChallenge {
+		return 0
+	}
+	return k.challenged + c.rtt.pto()
+}
+
+func (c *Conn) sendPathValue(now time.Duration, to netip.AddrPort, tag string, value []byte) {
+	c.e.list[0] = wire.Extension{Tag: tag, Value: value}
+	c.sendPlain(now, to, wire.FlagProbe, c.e.list[:])
+}
+
+// onPathValues takes the extensions of a no-frame packet: it "carries only
+// PathChallenge, PathResponse and acknowledgements".
+func (c *Conn) onPathValues(now time.Duration, from netip.AddrPort, list wire.Extensions) {
+	if list.IsEmpty() {
+		return
+	}
+	if v, ok := list.Get(wire.TagPathResponse); ok && len(v) == wire.SizePathValue {
+		c.onPathResponse(now, from, v)
+	}
+	if v, ok := list.Get(wire.TagPathChallenge); ok && len(v) == wire.SizePathValue {
+		// To where it came from, or it would prove nothing.
+		if c.phase == phaseOpen && c.paths.spend(now, from, sizeChallenge) {
+			c.sendPathValue(now, from, wire.TagPathResponse, v)
+		}
+	}
+}
+
+// onPathResponse proves the candidate that answers with its own value.
+func (c *Conn) onPathResponse(now time.Duration, from netip.AddrPort, value []byte) {
+	i := c.paths.find(from)
+	if i < 0 {
+		return
+	}
+	k := &c.paths.spare[i]
+	if k.challenged == 0 || subtle.ConstantTimeCompare(k.value[:], value) == 0 {
+		return
+	}
+	k.proved = now + oldPathFor
+	if int(c.paths.wanted) == i+1 {
+		c.move(now, i)
+	}
+}
+
+// move takes the i-th candidate into use; the path that was stays proved for a
+// while, to move back to. The new path has its own congestion, and all that is
+// outstanding is sent again there.
+func (c *Conn) move(now time.Duration, i int) {
+	p := &c.paths
+	was := p.current
+	k := p.spare[i]
+	p.spare[i] = candidate{credit: credit{addr: was}, proved: now + oldPathFor, heard: k.heard}
+	p.current = k.addr
+	p.wanted = 0
+	p.aside = credit{}
+	if !c.initiator && prefix(was) != prefix(k.addr) {
+		count(c.e.gate.proved, prefix(was), -1)
+		count(c.e.gate.proved, prefix(k.addr), 1)
+	}
+	c.rtt = roundTrip{}
+	if k.challenged != 0 && k.tries == 1 {
+		c.rtt.sample(now - k.challenged)
+	}
+	c.newFlow(now)
+}
+
+// newFlow starts the congestion of a path anew and sends on it what is
+// outstanding.
+func (c *Conn) newFlow(now time.Duration) {
+	c.paths.epoch++
+	c.paths.sent, c.paths.lost = 0, 0
+	c.flow = newCongestion()
+	c.backoff = 0
+	c.lossAt = 0
+	c.loseAll()
+	c.planRaise(now)
+	c.sizing.failed = now // what is outstanding was lost by the move
+}
+
+// Rebind says that our own socket changed: something that is no probe leaves at
+// once, so that the peer sees, challenges and takes the new path.
+func (c *Conn) Rebind(now time.Time) {
+	t := c.e.begin(now)
+	if c.phase != phaseOpen {
+		return
+	}
+	c.newFlow(t)
+	if !c.tellsPath() {
+		c.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
+	}
+	c.flush(t)
+}
+
+// tellsPath reports whether something outstanding is no probe, or there is no
+// room for one frame more.
+func (c *Conn) tellsPath() bool {
+	for i := range c.flight.sent {
+		if c.outbox.frame(c.flight.sent[i].frame).flags&wire.FlagProbe == 0 {
+			return true
+		}
+	}
+	return c.outbox.len() >= frameWindow
+}

@@ -1,0 +1,141 @@
+package rud
+
+import (
+	"crypto/subtle"
+	"net/netip"
+	"time"
+
+	"meshpresence/transport/rud/wire"
+)
+
+// receive takes a packet under our data id. "Data: id; length; header flags,
+// index, number; tag; body; ONLY then window, acks, path, frame."
+func (c *Conn) receive(now time.Duration, from netip.AddrPort, packet []byte) {
+	h, body, ok := c.open(now, packet)
+	if !ok {
+		c.onDropped(now, packet)
+		return
+	}
+	if !c.window.Check(h.Number) {
+		c.e.stats.Replayed++
+		return
+	}
+	// "A peer that breaks a limit with a packet that opened is closed."
+	ack, fine := readAck(&h, c.next-1)
+	index, v := uint32(0), keep
+	if !h.NoFrame() {
+		index, v = c.inbox.judge(&h, c.receiving().wide)
+	}
+	if !fine || v == breach || h.Number > maxPackets {
+		c.end(now, ReasonBreach)
+		return
+	}
+	gap := h.Number != c.window.Newest()+1
+	c.window.Commit(h.Number)
+	opened := c.confirm(now)
+	c.onAck(now, ack)
+	c.onPath(now, from, &h, len(packet))
+	if opened {
+		c.e.cfg.Handler.Opened(c.e.now, c)
+	}
+	if c.phase == phaseOpen {
+		c.onBody(now, from, &h, body, index, v, gap)
+	}
+	c.flush(now)
+}
+
+// open makes every check that needs only the packet and the keys, and changes
+// nothing but the count of failed opens.
+func (c *Conn) open(now time.Duration, packet []byte) (h wire.Header, body wire.Body, ok bool) {
+	if len(packet) < wire.MinData || len(packet) > wire.MaxPacket {
+		return h, body, false
+	}
+	s := &c.e.scratch
+	h, err := c.in.readHeader(s, packet)
+	if err != nil || !c.window.InRange(h.Number) {
+		return h, body, false
+	}
+	plain, err := c.in.unseal(s, packet, h.Number)
+	if err != nil {
+		if c.failed++; c.failed >= maxFailed {
+			c.end(now, ReasonForged)
+		}
+		return h, body, false
+	}
+	if body, err = wire.ParseBody(plain); err != nil || h.CheckOpened() != nil {
+		return h, body, false
+	}
+	// "entries in a piece other than 0", and "no-frame with a payload"
+	if h.NoFrame() && len(body.Payload) > 0 || h.Index > 0 && !body.Extensions.IsEmpty() {
+		return h, body, false
+	}
+	// No packet of 1200 bytes carries more than this: a piece has its place.
+	return h, body, len(body.Payload) <= payloadLarge
+}
+
+// onDropped counts a packet for this connection that was dropped, unless it says
+// that the peer restarted: "any packet of 44-64 bytes for a known id that is
+// dropped at ANY check is compared, last 16 bytes, constant time".
+func (c *Conn) onDropped(now time.Duration, packet []byte) {
+	c.e.stats.Dropped++
+	if c.phase != phaseOpen || !c.initiator || len(packet) < resetLeast || len(packet) > resetMost {
+		return
+	}
+	if subtle.ConstantTimeCompare(packet[len(packet)-wire.SizeResetToken:], c.reset[:]) == 1 {
+		c.end(now, ReasonReset)
+	}
+}
+
+// Lengths of a reset: "id | 20-40 random | token".
+const (
+	resetLeast = wire.SizeID + 20 + wire.SizeResetToken
+	resetMost  = wire.SizeID + 40 + wire.SizeResetToken
+)
+
+// confirm opens a provisional connection: "any packet that opens confirms,
+// whatever its number". It reports whether it did.
+func (c *Conn) confirm(now time.Duration) bool {
+	if c.phase != phaseProvisional {
+		return false
+	}
+	if at := c.provisional.at; at != 0 {
+		c.rtt.sample(now - at)
+	}
+	c.e.leaveGate(c)
+	c.phase = phaseOpen
+	c.announced = true
+	c.born = now
+	count(c.e.gate.proved, prefix(c.paths.current), 1)
+	c.planRaise(now)
+	return true
+}
+
+// onBody takes what is inside a packet that opened, for the first time.
+func (c *Conn) onBody(now time.Duration, from netip.AddrPort, h *wire.Header, body wire.Body, index uint32, v verdict, gap bool) {
+	if h.NoFrame() {
+		c.onPathValues(now, from, body.Extensions)
+		return
+	}
+	if v == old {
+		return // "an older piece is not acknowledged"
+	}
+	c.acks.note(now, h.Number, gap)
+	if v == again {
+		return
+	}
+	m := Message{Payload: body.Payload, From: from, Probe: h.Probe(), Final: h.Final()}
+	if h.Pieces == 1 {
+		c.inbox.finish(&c.e.buffers, index)
+		c.e.cfg.Handler.Message(c.e.now, c, m)
+		return
+	}
+	whole, buf := c.inbox.hold(&c.e.buffers, h, index, body.Payload)
+	if buf == nil {
+		return
+	}
+	// The buffer is not the connection's any more: the Handler may close it.
+	c.inbox.finish(nil, index)
+	m.Payload = whole
+	c.e.cfg.Handler.Message(c.e.now, c, m)
+	c.e.buffers.put(buf)
+}

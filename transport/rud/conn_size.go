@@ -1,0 +1,156 @@
+package rud
+
+import (
+	"math"
+	"time"
+
+	"meshpresence/transport/rud/wire"
+)
+
+// sizing is how large packets, over 548 bytes, fare on the path.
+//
+// A path that swallows them looks like one that loses everything, so a small one
+// is sent beside: only when that arrives and they do not has the size fallen.
+type sizing struct {
+	fails  int           // rounds in which large packets were lost, and none arrived since
+	since  time.Duration // when the first of them was noticed
+	failed time.Duration // when the last one was
+	asked  bool          // a small frame left in these rounds
+	small  bool          // a small frame packet that left in these rounds arrived
+
+	raise time.Duration // when 1200 is tried again; 0: no reason to
+	wait  time.Duration
+}
+
+// planRaise plans the first try of the larger size when the path has the smaller.
+func (c *Conn) planRaise(now time.Duration) {
+	c.sizing = sizing{}
+	if c.size < wire.MaxPacket {
+		c.sizing.wait = raiseFirst
+		c.sizing.raise = now + raiseFirst
+	}
+}
+
+// largeUnanswered reports whether a large packet is outstanding that left since
+// the last failure was noticed.
+func (c *Conn) largeUnanswered() bool {
+	for i := range c.flight.sent {
+		if r := &c.flight.sent[i]; r.size > wire.SmallPacket && r.at >= c.sizing.failed {
+			return true
+		}
+	}
+	return false
+}
+
+// largeFailed notes a round in which large packets were lost. It reports whether
+// the path's MTU is now believed to have fallen, and acts on it.
+func (c *Conn) largeFailed(now time.Duration) bool {
+	z := &c.sizing
+	if now == z.failed {
+		return false // the same round
+	}
+	if z.fails == 0 {
+		z.since, z.asked, z.small = now, false, false
+	}
+	z.failed = now
+	z.fails++
+	if z.fails < c.sizePatience() {
+		return false
+	}
+	c.fall(now)
+	return true
+}
+
+// sizePatience is how many rounds it takes to believe: more when a frame would be
+// given up for it, or when nothing small could be sent to compare with; without
+// end when the small one does not arrive either.
+func (c *Conn) sizePatience() int {
+	switch {
+	case c.sizing.asked && !c.sizing.small:
+		return math.MaxInt
+	case c.sizing.small && c.outbox.longest() <= wire.MaxPieces*payloadSmall:
+		return sizeTries
+	}
+	return 2 * sizeTries
+}
+
+// compare sends an empty frame, once, beside the large packets that fail.
+func (c *Conn) compare(now time.Duration) {
+	z := &c.sizing
+	if z.fails < 2 || z.asked || z.small || !c.roomForNew() {
+		return
+	}
+	index, err := c.accept(nil, wire.FlagFinal|wire.FlagProbe)
+	if err != nil {
+		return
+	}
+	z.asked = true
+	c.outbox.held -= c.outbox.frame(index).divide(&c.e.buffers, c.share())
+	c.sendPiece(now, c.paths.current, index, 0, record{})
+}
+
+// onSize takes note of a frame packet that arrived.
+func (c *Conn) onSize(r *record) {
+	switch {
+	case r.size > wire.SmallPacket:
+		c.sizing.fails = 0
+	case c.sizing.fails > 0 && r.at >= c.sizing.since:
+		c.sizing.small = true
+	}
+}
+
+// fall takes the smaller packet size: "when the path MTU falls, unfinished frames
+// are cut again under the same frame index and cut + 1; pieces of the older cut
+// are dropped". Frames of one small packet stay as they are.
+func (c *Conn) fall(now time.Duration) {
+	c.size = wire.SmallPacket
+	c.sizing.fails = 0
+	c.sizing.wait = min(max(2*c.sizing.wait, raiseFirst), raiseMost)
+	c.sizing.raise = now + c.sizing.wait
+	for i := c.outbox.base; i != c.outbox.next; i++ {
+		if f := c.outbox.frame(i); !f.done && (f.pieces > 1 || f.padded || len(f.payload) > c.share()) {
+			c.recut(i)
+		}
+	}
+}
+
+// recut cuts one frame anew and forgets the pieces of the older cut.
+func (c *Conn) recut(index uint32) {
+	for i := 0; i < len(c.flight.sent); {
+		if c.flight.sent[i].frame == index {
+			c.flight.take(i)
+		} else {
+			i++
+		}
+	}
+	c.outbox.frame(index).recut()
+	c.outbox.todo = min(c.outbox.todo, index)
+}
+
+// tryRaise sends an empty frame in a packet of 1200 bytes.
+func (c *Conn) tryRaise(now time.Duration) {
+	c.sizing.raise = 0
+	index, err := c.accept(nil, wire.FlagFinal|wire.FlagProbe)
+	if err != nil || !c.roomForNew() {
+		c.sizing.raise = now + c.sizing.wait
+		return
+	}
+	f := c.outbox.frame(index)
+	f.padded = true
+	c.outbox.held -= f.divide(&c.e.buffers, c.share())
+	c.sendPiece(now, c.paths.current, index, 0, record{})
+}
+
+// raised takes the larger size: the probe arrived.
+func (c *Conn) raised() {
+	c.size = wire.MaxPacket
+	c.sizing = sizing{}
+}
+
+// notRaised gives the probe in the i-th record up: its frame, which the peer's
+// frame window needs, goes again without padding, cut anew.
+func (c *Conn) notRaised(now time.Duration, i int) {
+	c.recut(c.flight.sent[i].frame)
+	c.sizing.wait = min(2*c.sizing.wait, raiseMost)
+	c.sizing.raise = now + c.sizing.wait
+}

@@ -1,0 +1,123 @@
+package rud
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"meshpresence/transport/rud/handshake"
+	"meshpresence/transport/rud/wire"
+)
+
+// dialling is what a connection has until the responder completes it.
+type dialling struct {
+	machine *handshake.Initiator
+	ids     [2]wire.ID // of handshakes, as they stand in Endpoint.dials
+
+	// The one Complete that left, to measure the path by; more than one
+	// measures nothing.
+	completes int
+	at        time.Duration
+}
+
+// newDial starts a handshake; drive sends its first packet.
+func (e *Endpoint) newDial(to netip.AddrPort, pin handshake.Pin) (*Conn, error) {
+	m, err := handshake.NewInitiator(e.now, handshake.InitiatorConfig{
+		Static: e.cfg.Static, Pin: pin, Taken: e.taken, Rand: e.cfg.Rand,
+		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{e: e, initiator: true, announced: true, size: wire.SmallPacket, dial: &dialling{machine: m}}
+	c.paths.current = to
+	e.gate.dialling++
+	return c, nil
+}
+
+// drive sends what the handshake has to send now.
+func (c *Conn) drive(now time.Duration) {
+	d := c.dial
+	for {
+		p := d.machine.Next(c.e.now)
+		if p == nil {
+			break
+		}
+		if kind, _ := wire.FirstType(p); kind == wire.TypeComplete {
+			d.completes++
+			d.at = now
+		}
+		c.e.send(c.paths.current, p)
+	}
+	c.listenDial()
+	c.e.timers.set(c, d.machine.Deadline().Sub(c.e.start))
+}
+
+// listenDial makes Endpoint.dials agree with the handshake's ids.
+func (c *Conn) listenDial() {
+	d := c.dial
+	var ids [2]wire.ID
+	ids[0], ids[1] = d.machine.IDs()
+	if ids == d.ids {
+		return
+	}
+	c.unlistenDial()
+	d.ids = ids
+	for _, id := range ids {
+		if !id.IsZero() {
+			c.e.dials[binary.BigEndian.Uint64(id[:])] = c
+		}
+	}
+}
+
+func (c *Conn) unlistenDial() {
+	for _, id := range c.dial.ids {
+		delete(c.e.dials, binary.BigEndian.Uint64(id[:]))
+	}
+}
+
+// onAnswer takes a packet for one of the handshake's ids.
+func (c *Conn) onAnswer(now time.Duration, packet []byte) {
+	d := c.dial
+	result, o := d.machine.Receive(c.e.now, packet)
+	c.e.stats.Handshake[o]++
+	switch o {
+	case handshake.Accepted:
+		c.drive(now)
+	case handshake.Completed:
+		c.complete(now, result)
+	}
+}
+
+// complete opens a dialled connection. "On ResponderComplete the initiator sends
+// Data at once: a frame, empty if it has nothing to say, retransmitted as any
+// frame."
+func (c *Conn) complete(now time.Duration, r *handshake.Result) {
+	d := c.dial
+	c.leaveDial()
+	if c.establish(r) != nil {
+		c.end(now, ReasonClosed) // no ciphers: cannot be
+		return
+	}
+	c.phase = phaseOpen
+	c.born = now
+	if d.completes == 1 {
+		c.rtt.sample(now - d.at)
+	}
+	c.planRaise(now)
+	c.e.cfg.Handler.Opened(c.e.now, c)
+	if c.phase != phaseOpen {
+		return
+	}
+	if c.outbox.next == 0 {
+		c.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
+	}
+	c.flush(now)
+}
+
+// leaveDial ends the dialling state.
+func (c *Conn) leaveDial() {
+	c.unlistenDial()
+	c.dial = nil
+	c.e.gate.dialling--
+}

@@ -1,0 +1,233 @@
+// Package rud is the Reliable User Datagram over UDP: connections between two
+// static keys that carry frames of 1 to 16 packets, each way, once, over paths
+// that change. It is sans-IO: packets and times in, packets and calls out.
+//
+// This comment, with those of packages wire (where each byte stands) and handshake
+// (the key exchange), is the specification. Quotes are the sentences of it that
+// the code obeys; tests repeat them. It is a profile of draft-hallambaker-mesh-rud
+// ("the draft"), which leaves most bytes of UDP open; what we chose is marked
+// OURS:. All integers are big-endian.
+//
+// # Using it
+//
+// One goroutine owns an [Endpoint]. It gives [Endpoint.Receive] every datagram,
+// calls [Endpoint.Advance] when [Endpoint.Deadline] has come, and learns of
+// connections and messages through its [Handler], which may call any method of
+// [Conn] and [Endpoint.Dial] while it is called. Packets leave through Config.Send
+// before the call returns. now is monotonic; nothing here reads a clock.
+//
+//	e, err := rud.NewEndpoint(rud.Config{Static: static, Listen: true, Send: port.Send, Handler: node})
+//	for {
+//		select {
+//		case batch := <-received:
+//			for _, m := range batch { e.Receive(now, m.From, m.Data) }
+//		case <-timer:
+//			e.Advance(now)
+//		}
+//		timer.Reset(e.Deadline())
+//	}
+//
+// # Words
+//
+// Initiator: who dialled, also called the device; the other is the responder, or
+// node. Stream: one direction of a connection, named by an 8-byte id that the
+// RECEIVER issued, sealed, in the handshake. Frame: one unit of payload (the
+// draft's Datagram). Piece: the part of a frame in one packet. Path: an address
+// pair; only the peer's address is known here.
+//
+// # Finding the stream
+//
+// The first 8 bytes decide everything:
+//
+//	8 zero bytes          a stranger: to the responder's handshake, if we listen
+//	a data id of ours     to its connection
+//	a handshake id        to the connection that dials
+//	anything else         silence, at the cost of one look into a table
+//
+// # Keys of a connection
+//
+// The handshake ends in one secret of 32 bytes. For each direction dir, "i2r" or
+// "r2i", with id the receiver's data id and 0 one zero byte:
+//
+//	header key = HKDF-Expand-SHA-256(secret, "RUD1 header " dir 0 | id, 32)
+//	packet key = HKDF-Expand-SHA-256(secret, "RUD1 packet " dir 0 | id, 32)
+//
+// # Data packets
+//
+//	offset  0             8                        24                n-16       n
+//	        | data id (8) | header block (16)      | body, sealed    | tag (16) |      44 <= n <= 1200
+//
+// The header block in clear:
+//
+//	offset  0            4       5                          6              8               10
+//	        | number (4) | flags | pieces-1 << 4 | index    | frame (2)    | newest (2)    | bitmap (6)   |
+//
+//	number  of the packet, from 1 in each direction
+//	flags   0x01 final      last frame of a message, on every piece
+//	        0x02 no-frame   carries no frame
+//	        0x04 probe      does not say where the sender is
+//	        0x18 cut        how often the frame was cut anew, mod 4
+//	        0x20 ack-valid  newest and bitmap mean something
+//	        others zero, or the packet drops
+//	frame   low 16 bits of the frame's index, from 0 in each direction
+//	newest  low 16 bits of the newest frame packet number opened and held
+//	bitmap  bit i (1 << i of the 6 bytes as one integer) is number newest-1-i
+//
+// Sealing, in this order:
+//
+//	nonce = 8 zero bytes | number;  AAD = data id | header block in clear
+//	body and tag = AEAD(packet key, nonce, AAD, body)          AES-256-GCM in suite 0x11
+//	header block = AES-256(header key, header block in clear)  one block
+//
+// "Every packet SENT, retransmissions and pure acknowledgements included, takes
+// the next packet number: from 1, never reused, never two seals under one number
+// even if a write fails. A retransmission is the same PLAINTEXT sealed again."
+// OURS: the draft would share a nonce across copies; one differing AAD byte would
+// give away the GCM key. The unique number also makes the one-block header cipher
+// safe. OURS: a tag on every packet, where the draft has one on the last.
+//
+// The body is an extension list, a payload and zeros (package wire). Of 1200 bytes
+// 1155 are payload, of 548 bytes 503: the list's end takes 2 and the count 3. A
+// frame therefore carries at most 18,480 or 8,048 bytes. The list belongs to the
+// frame: only piece 0 has entries. Unknown tags are ignored.
+//
+// A packet with no-frame has one piece, index 0, frame 0, no final, cut 0, an empty
+// payload, and at most the extensions PathChallenge and PathResponse of 16 bytes
+// each. Everything else rides a frame; its payload may be empty.
+//
+// # Receiving: the order of checks
+//
+//	id; length 44 to 1200; flags, index < pieces; number from newest-2047 to newest+65535
+//	(newest is the greatest number opened, 0 at first); tag; body and the rules of
+//	no-frame, ack-valid and piece 0; number not opened before; limits
+//
+// A packet that fails before "limits" is dropped and changes nothing, but that
+// 2^36 tags that do not open close the connection, and that a packet of 44 to 64
+// bytes dropped by the initiator is compared with its reset token: the last 16
+// bytes, in constant time; if they are equal the peer lost the connection and it
+// ends. "A peer that breaks a limit with a packet that opened is closed: dropped in
+// silence." Limits:
+//
+//   - newest, completed to the number nearest the last one sent, is above it or
+//     below 1: an acknowledgement of what was not sent;
+//   - the frame index, completed to the one nearest the oldest frame that is not
+//     whole, is 64 or more above that one, or below 0;
+//   - another frame of two or more pieces than the 1 (from the device) or 3 (to it)
+//     that are not whole;
+//   - other pieces or another final than the frame's pieces held under that cut;
+//   - a number above 2^25.
+//
+// Only then are number, acknowledgement, path and frame taken, in this order. The
+// first piece of a frame of two or more opens a buffer of pieces * 1155 bytes.
+// Pieces of a newer cut (c+1, c+2) replace those held; a piece of an older cut (c+3) is dropped
+// and not acknowledged. "A duplicate piece in a fresh packet is acknowledged and
+// not delivered again." A whole frame is delivered at once: frames may overtake
+// each other.
+//
+// # Acknowledgements
+//
+// Of frame packets only, in every packet that leaves, and in one of its own on
+// every 8th frame packet, on one whose number does not follow the newest opened, or
+// within 25 ms. "An acknowledgement means opened and held." ack-valid is clear, and
+// the 8 bytes zero, before the first and when the newest frame packet held is 2^14
+// or more below the newest packet opened. All go to the path in use.
+//
+// # Sending
+//
+//	Send --> queued --> sent --acknowledged--> done
+//	          (64 frames)  |  ^
+//	                   lost|  |next number
+//	                       v  |
+//	                      lost
+//
+// A piece is sent when all of these allow it, the oldest lost one first, then new
+// ones in the order of frames:
+//
+//   - fewer packets believed under way than the congestion window;
+//   - the pace: a bucket of 10 packets that fills at 5/4 of a window per round trip;
+//
+// and for new ones also
+//
+//   - at most 48 packets outstanding to a device, 16 from it. "A number is
+//     outstanding until acknowledged or taken for retransmission";
+//   - next number - oldest outstanding number <= 48, or the bitmap could not tell;
+//   - of frames of two or more packets not wholly acknowledged 3 to a device, 1 from
+//     it: the rest wait, and frames of one packet overtake them;
+//   - no frame index more than 63 above the oldest not wholly acknowledged.
+//
+// Loss: a packet is lost when 3 later ones are acknowledged, or one later and 9/8 of
+// a round trip passed since it left. OURS: a retransmission whose first copy was
+// acknowledged after all raises the 3, up to 16, and the 9/8 with it. When nothing
+// is heard for PTO = srtt + 4 var + 25 ms (first RTT 333 ms) after the last frame
+// packet left, the two oldest leave again, whatever window and pace say, and the
+// PTO doubles, OURS: up to 8 s and until an acknowledgement. OURS: a lone packet
+// leaves twice from the second PTO on.
+//
+// Congestion, for each path: window from 10 packets, one more for each acknowledged
+// until the first loss, then one more per window; at loss halved, at most once for
+// what left before it halved last, never below 2.
+//
+// # Packet size
+//
+// A connection begins with the size of its handshake, 1200 or 548. When large
+// packets were lost in 3 rounds and none was acknowledged, while a small frame sent
+// beside them was, the path's MTU fell: "unfinished frames are cut again under the
+// same frame index and cut + 1". OURS: a frame that no longer fits 16 packets is
+// sent empty, because the peer's frame window needs its index, and never counts as
+// acknowledged; its sender waits for 6 rounds. OURS: an empty frame in 1200 bytes,
+// with probe, tries the larger size again after 5 s, doubling to 10 minutes.
+//
+// # Paths
+//
+//	                          newest non-probe packet from elsewhere
+//	path in use ------------------------------------------------------> candidate wanted
+//	    ^  ^                                                           |
+//	    |  +---- a newer non-probe packet on the path in use ----------+  challenged, and the path in use too
+//	    +------- PathResponse with its value, from the candidate ------+
+//
+// "Packets with probe set never move a path. A newest non-probe packet from a new
+// source: 16 random bytes challenged on the new AND the old path; move when the new
+// answers from there; move back if a newer packet arrives on the old." OURS: each
+// path has its own 16 bytes, or an answer overheard on one would do for the other.
+// OURS: a path that was left counts as proved for 30 s, and is asked again after.
+// Challenges are packets with no-frame and probe, one per PTO; they are answered to
+// where they came from. A path that is not proved gets at most 3 times the bytes
+// opened from it; there are 2 candidates, the one heard longest ago gives way.
+//
+// A move starts a new congestion window, and what is outstanding leaves again at
+// once. A probe frame may be sent elsewhere than to the path in use
+// ([Conn.SendProbe]); its repetitions go to the path in use. A side whose socket
+// changed sends a non-probe frame at once ([Conn.Rebind]).
+//
+// # Strangers
+//
+// A Hello leaves no state. A valid Complete makes a provisional connection: "until
+// the initiator's first Data opens it replaces nothing, moves no endpoint and runs
+// no verb"; at most 4,096, of them 64 per /24 or /48, for 30 s each. The responder
+// sends nothing but the ResponderComplete, the same bytes to the same Complete from
+// the same source. Any packet that opens confirms, whatever its number. The
+// initiator sends its first frame, empty if it has nothing to say, when the
+// ResponderComplete opened. Rubbish gets no byte, leaves no state and costs no
+// allocation.
+//
+// # The end
+//
+// Closing is silent. A connection ends by [Conn.Close], at two hours or 2^25
+// packets in a direction, at 2^36 failed opens, by a peer that breaks a limit, or
+// by a reset. Until keys roll, a client dials anew at an hour ([Conn.KeyAge]) and
+// closes the old connection; a responder lets the old one live.
+//
+// # Memory
+//
+// An idle connection holds about 4 KiB, most of it expanded keys, and at most 80 KiB
+// when the peer never acknowledges and begins every frame it may: Send takes 53,130
+// bytes and 64 frames to a device, 19,504 bytes and 32 frames from it, and the other
+// direction assembles 1 or 3 frames of 18,480 bytes. Buffers are lent by the
+// Endpoint, and scratch space is one packet each way for all connections.
+//
+// # Seams
+//
+// Suites: newAEAD. Roll, one-time ids and StreamNew: extensions of frames, which
+// receive checks and ignores; protection is one direction's keys, to be held twice
+// for 3 PTO. Modes of handshake: knock and onAnswer know only Results.
+package rud

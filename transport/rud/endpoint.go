@@ -1,0 +1,170 @@
+package rud
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"meshpresence/internal/limit"
+	"meshpresence/transport/rud/handshake"
+	"meshpresence/transport/rud/wire"
+)
+
+// Endpoint is all connections of one UDP port: packets and times in, packets and
+// calls of the Handler out. One loop owns it; it is not safe for concurrent use.
+//
+// The owner gives Receive every datagram, and calls Advance when Deadline has
+// come. now is monotonic and never goes back.
+type Endpoint struct {
+	cfg   Config
+	start time.Time // all times inside are since then; zero before the first call
+	now   time.Time // of the call that is under way
+
+	// Finding the stream: the first 8 bytes decide everything.
+	conns map[uint64]*Conn // by our data id
+	dials map[uint64]*Conn // by our handshake ids
+
+	gate    gate
+	timers  timers
+	scratch scratch
+	buffers buffers
+	stats   Stats
+	list    [1]wire.Extension // of the packet being made
+}
+
+// Stats counts what an Endpoint did since it began.
+type Stats struct {
+	Received  uint64                     // datagrams
+	Sent      uint64                     // datagrams
+	Unknown   uint64                     // for no id of ours, or too short for one
+	Dropped   uint64                     // for an id of ours, and not opened
+	Replayed  uint64                     // opened before
+	Resent    uint64                     // frame packets sent again
+	Needless  uint64                     // of them, those whose first copy arrived
+	Handshake [handshake.Outcomes]uint64 // packets of handshakes by outcome
+}
+
+// NewEndpoint returns an Endpoint without connections.
+func NewEndpoint(cfg Config) (*Endpoint, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("make RUD endpoint: %w", err)
+	}
+	e := &Endpoint{
+		cfg:   cfg,
+		conns: make(map[uint64]*Conn),
+		dials: make(map[uint64]*Conn),
+	}
+	e.gate.init()
+	return e, nil
+}
+
+// begin starts a call: it returns now as the time since the start, never 0.
+func (e *Endpoint) begin(now time.Time) time.Duration {
+	if e.start.IsZero() {
+		e.start = now.Add(-time.Second)
+	}
+	e.now = now
+	return now.Sub(e.start)
+}
+
+// Receive takes one datagram. The packet is lent until Receive returns and is not
+// changed. Rubbish costs no allocation and gets no answer.
+func (e *Endpoint) Receive(now time.Time, from netip.AddrPort, packet []byte) {
+	t := e.begin(now)
+	e.stats.Received++
+	if len(packet) < wire.SizeID {
+		e.stats.Unknown++
+		return
+	}
+	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	id := binary.BigEndian.Uint64(packet)
+	switch {
+	case id == 0:
+		e.knock(t, from, packet)
+	case e.conns[id] != nil:
+		e.conns[id].receive(t, from, packet)
+	case e.dials[id] != nil:
+		e.dials[id].onAnswer(t, packet)
+	default:
+		e.stats.Unknown++
+	}
+}
+
+// Dial starts a connection to the responder at that address: Hellos leave until
+// it answers or Close is called, however long that takes. Frames may be queued
+// at once. pin says what is known of the responder's key.
+func (e *Endpoint) Dial(now time.Time, to netip.AddrPort, pin handshake.Pin) (*Conn, error) {
+	t := e.begin(now)
+	if !to.IsValid() {
+		return nil, fmt.Errorf("dial: no address")
+	}
+	c, err := e.newDial(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), pin)
+	if err != nil {
+		return nil, fmt.Errorf("dial %v: %w", to, err)
+	}
+	c.drive(t)
+	return c, nil
+}
+
+// Advance does everything whose time has come.
+func (e *Endpoint) Advance(now time.Time) {
+	t := e.begin(now)
+	e.gate.advance(now)
+	// Each connection once: one whose next deadline has come already, too, is
+	// for the next call.
+	for n := len(e.timers); n > 0; n-- {
+		c := e.timers.first()
+		if c == nil || c.deadline > t {
+			return
+		}
+		c.advance(t)
+	}
+}
+
+// Deadline returns when Advance has something to do, zero for never.
+func (e *Endpoint) Deadline() time.Time {
+	at := e.gate.deadline()
+	if c := e.timers.first(); c != nil {
+		if d := e.start.Add(c.deadline); at.IsZero() || d.Before(at) {
+			at = d
+		}
+	}
+	return at
+}
+
+// SetCard changes the hash of the node card that new Challenges show, within two
+// minutes.
+func (e *Endpoint) SetCard(card [wire.SizeHash]byte) {
+	e.cfg.CardHash = card
+	if e.gate.responder != nil {
+		e.gate.responder.SetCard(card)
+	}
+}
+
+// Len returns the number of connections, provisional ones and dials included.
+func (e *Endpoint) Len() int { return len(e.conns) + e.gate.dialling }
+
+// Stats returns the counters.
+func (e *Endpoint) Stats() Stats { return e.stats }
+
+// Format writes how many connections there are, for every verb and flag: what an
+// Endpoint holds is secret.
+func (e *Endpoint) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "RUD endpoint with %d connections", e.Len())
+}
+
+// send puts one packet on the wire.
+func (e *Endpoint) send(to netip.AddrPort, packet []byte) {
+	e.stats.Sent++
+	e.cfg.Send(to, packet)
+}
+
+// taken reports whether the id is in use here.
+func (e *Endpoint) taken(id wire.ID) bool {
+	n := binary.BigEndian.Uint64(id[:])
+	return e.conns[n] != nil || e.dials[n] != nil
+}
+
+// prefix is what limits by address count by.
+func prefix(a netip.AddrPort) limit.Key { return limit.Prefix(a.Addr()) }

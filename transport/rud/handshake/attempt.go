@@ -1,0 +1,208 @@
+package handshake
+
+import (
+	"time"
+
+	"meshpresence/internal/key"
+	"meshpresence/transport/rud/wire"
+)
+
+// attempt is one handshake id of an Initiator, with all it sent and may yet get
+// an answer to.
+type attempt struct {
+	id        wire.ID
+	hellos    []hello
+	tries     int       // Hellos of this attempt sent
+	due       time.Time // of the next Hello; not used once there is a Complete
+	completes []*pending
+	over      time.Time // current: with a Complete, when to start over; old: when forgotten
+}
+
+// hello is a Hello that was sent.
+type hello struct {
+	packet []byte
+	h1     [wire.SizeHash]byte
+}
+
+// pending is a Complete that was sent: "One Challenge, one Complete: built once
+// with its own e_I, kept, resent byte for byte: two different ones under one e_I
+// would seal twice under one key."
+type pending struct {
+	packet    []byte
+	challenge [wire.SizeHash]byte // h after the Challenge: which one it answers
+	due       time.Time
+	t         transcript // after the section
+	e         *key.Static
+	id        wire.ID // our data id
+	peer      key.Agreement
+	card      [wire.SizeHash]byte
+}
+
+func (i *Initiator) newAttempt(now time.Time) (*attempt, error) {
+	id, err := newID(i.cfg.Rand, i.cfg.Taken)
+	if err != nil {
+		return nil, err
+	}
+	return &attempt{id: id, due: now}, nil
+}
+
+// nextHello returns the Hello to send. "Hello falls back to 548 after two
+// unanswered tries", and stays there: a smaller Hello under the same handshake
+// id, with its own h1. Either may be answered.
+func (i *Initiator) nextHello() []byte {
+	a := i.current
+	if a.tries >= fullTries {
+		i.size = wire.SmallPacket
+	}
+	a.tries++
+	if n := len(a.hellos); n > 0 && len(a.hellos[n-1].packet) == i.size {
+		return a.hellos[n-1].packet
+	}
+	h := wire.Hello{Suite: i.suite.id, ID: a.id, Expect: i.expect}
+	packet := h.Append(nil, i.size, nil)
+	a.hellos = append(a.hellos, hello{packet, helloHash(packet)})
+	return packet
+}
+
+// challenge checks a Challenge and builds its Complete. "Challenge at the
+// initiator: handshake id, length, type, version, suite; h1 is the hash of a
+// first packet I sent; s_R is the pinned key; only then a curve. At most 4 an
+// attempt."
+func (i *Initiator) challenge(now time.Time, a *attempt, p []byte) Outcome {
+	c, err := wire.ParseChallenge(p)
+	if err != nil {
+		return outcomeOf(err)
+	}
+	if c.Suite != i.suite.id {
+		return BadSuite
+	}
+	answered := a.hello(c.Value.Hash())
+	if answered == nil {
+		return BadHash
+	}
+	t := beginFirst(i.suite, &answered.h1, p)
+	for _, other := range a.completes {
+		if other.challenge == t.h {
+			return Duplicate
+		}
+	}
+	if len(a.completes) == maxChallenges {
+		return TooMany
+	}
+	peer, err := key.NewAgreement(i.suite.curve, c.Static)
+	if err != nil || !i.cfg.Pin.matches(peer) {
+		return NotPinned
+	}
+	e, err := i.suite.newKey(i.cfg.Rand)
+	if err != nil {
+		return Failed
+	}
+	id, err := newID(i.cfg.Rand, i.cfg.Taken)
+	if err != nil {
+		return Failed
+	}
+	built := &pending{challenge: t.h, due: now, t: t, e: e, id: id, peer: peer, card: c.Card}
+	if o := i.build(built, &c, len(answered.packet)); o != Accepted {
+		return o
+	}
+	if len(a.completes) == 0 {
+		a.over = now.Add(completeLife)
+	}
+	a.completes = append(a.completes, built)
+	return Accepted
+}
+
+// hello returns the Hello of this attempt with that hash, or nil.
+func (a *attempt) hello(h1 *[wire.SizeHash]byte) *hello {
+	for i := range a.hellos {
+		if a.hellos[i].h1 == *h1 {
+			return &a.hellos[i]
+		}
+	}
+	return nil
+}
+
+// build makes the packet of b, of size bytes, and takes its transcript to the
+// end of the section.
+func (i *Initiator) build(b *pending, c *wire.Challenge, size int) Outcome {
+	packet := wire.Complete{Suite: c.Suite, ID: c.ID, Value: c.Value, Ephemeral: b.e.Public().Raw()}
+	out := packet.AppendClear(make([]byte, 0, size))
+	// -> e
+	b.t.hash(out)
+	// es
+	if b.t.mix(b.e, c.Static) != nil {
+		return BadKey
+	}
+	// ek
+	if b.t.mix(b.e, c.Ephemeral) != nil {
+		return BadKey
+	}
+	// s
+	plain := wire.AppendSection(nil, sectionSize(c.Suite, size), i.static.Public().Raw(), b.id, i.cfg.Extensions)
+	out, err := b.t.seal(labelComplete, out, plain)
+	if err != nil {
+		return Failed
+	}
+	b.packet = out
+	return Accepted
+}
+
+// sectionSize is how long the plaintext of a Complete of size bytes is.
+func sectionSize(s wire.Suite, size int) int {
+	return size - wire.SizeCompleteClear(s) - wire.SizeTag
+}
+
+// complete tries a ResponderComplete "against every Complete sent in the
+// attempt; the first that opens wins".
+func (i *Initiator) complete(a *attempt, p []byte) (*Result, Outcome) {
+	o := BadType // no Complete was sent
+	for _, c := range a.completes {
+		var result *Result
+		if result, o = i.finish(c, p); o == Completed {
+			i.current, i.old = nil, nil
+			return result, o
+		}
+	}
+	return nil, o
+}
+
+// finish tries a ResponderComplete on a copy of the transcript.
+func (i *Initiator) finish(c *pending, p []byte) (*Result, Outcome) {
+	r, err := wire.ParseResponderComplete(p, i.suite.id, len(c.packet))
+	if err != nil {
+		return nil, outcomeOf(err)
+	}
+	t := c.t
+	// <- e
+	t.hash(r.Clear)
+	// ee
+	if t.mix(c.e, r.Ephemeral) != nil {
+		return nil, BadKey
+	}
+	// se
+	if t.mix(i.static, r.Ephemeral) != nil {
+		return nil, BadKey
+	}
+	plain, err := t.open(labelAnswer, r.Sealed)
+	if err != nil {
+		return nil, BadSeal
+	}
+	answer, err := wire.ParseAnswer(plain)
+	// In First Contact the payload of ResponderComplete is empty.
+	if err != nil || len(answer.Body.Payload) > 0 {
+		return nil, BadBody
+	}
+	return &Result{
+		Initiator:  true,
+		Suite:      i.suite.id,
+		Secret:     t.secret(),
+		Mine:       i.static.Public(),
+		Peer:       c.peer,
+		MyID:       c.id,
+		PeerID:     answer.ID,
+		Reset:      answer.Reset,
+		Card:       c.card,
+		Extensions: answer.Body.Extensions.Clone(),
+		Size:       len(c.packet),
+	}, Completed
+}

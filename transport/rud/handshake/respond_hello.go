@@ -1,0 +1,59 @@
+package handshake
+
+import (
+	"crypto/subtle"
+	"net/netip"
+	"time"
+
+	"meshpresence/internal/limit"
+	"meshpresence/transport/rud/wire"
+)
+
+// hello answers a Hello with a Challenge and keeps nothing. "Hello: length, 16
+// zeros, type, version, suite, expect (quiet), bucket, padding zero, h1, MAC,
+// answer." No step before the answer does curve work, except that the first
+// Hello in two minutes makes the generation.
+func (r *Responder) hello(now time.Time, from netip.AddrPort, p, out []byte) ([]byte, Outcome) {
+	h, err := wire.ParseHello(p)
+	if err != nil {
+		return out, outcomeOf(err)
+	}
+	if r.identity.suite(h.Suite) == nil {
+		return out, BadSuite
+	}
+	if r.cfg.Quiet && subtle.ConstantTimeCompare(h.Expect[:], r.identity.expect[:]) == 0 {
+		return out, NotExpected
+	}
+	if !r.buckets.Allow(now, limit.Prefix(from.Addr()), r.scale(from.Addr())) {
+		return out, Limited
+	}
+	if h.Rest() != nil {
+		return out, BadPadding
+	}
+	g, err := r.generations.use(now, r.identity, r.cfg.Rand)
+	if err != nil {
+		return out, Failed
+	}
+	value := wire.NewValue(r.firstSlot+r.elapsed(now), g.number, r.hash(p))
+	copy(value.MAC(), r.valueMAC(g, &value, from, h.ID))
+	challenge := g.challenge(h.Suite, h.ID, &value)
+	return challenge.Append(out), Challenged
+}
+
+func (r *Responder) scale(a netip.Addr) int {
+	if r.cfg.Table.Proved(a) {
+		return provedScale
+	}
+	return 1
+}
+
+// hash is helloHash in scratch space.
+func (r *Responder) hash(packet []byte) *[wire.SizeHash]byte {
+	r.digest.Reset()
+	r.digest.Write(labelHelloBytes)
+	r.digest.Write(packet)
+	r.digest.Sum(r.sum[:0])
+	return &r.sum
+}
+
+var labelHelloBytes = []byte(labelHello)

@@ -1,0 +1,121 @@
+package rud
+
+import (
+	"time"
+
+	"meshpresence/transport/rud/wire"
+)
+
+// Constants of the profile (rud.md, Data packets and Key exchange). Both sides
+// must agree on these.
+const (
+	// payloadLarge is the payload of one packet of 1200 bytes, payloadSmall of
+	// 548: what is left after id, header, tag, the empty list and a count.
+	payloadLarge = wire.MaxPacket - packetOverhead
+	payloadSmall = wire.SmallPacket - packetOverhead
+
+	packetOverhead = wire.SizeID + wire.SizeHeader + wire.SizeTag + wire.PayloadOverhead
+
+	// frameWindow: "no frame index more than 63 above the oldest not wholly
+	// acknowledged". So both sides know a frame by one bit of 64.
+	frameWindow = 64
+
+	// Packets outstanding: "at most 48 packets outstanding to a device and 16
+	// from it". The device is the initiator.
+	outstandingToDevice   = 48
+	outstandingFromDevice = 16
+
+	// numberSpan: "no NEW frame packet leaves while next - oldest outstanding
+	// number > 48", or its acknowledgement would not fit the bitmap.
+	numberSpan = wire.AckBits
+
+	// Frames of two or more packets under way: "one from a device, 3 to it".
+	wideToDevice   = 3
+	wideFromDevice = 1
+
+	// ackEvery and ackDelay: acknowledgements leave "every 8th, on a gap, or
+	// within 25 ms".
+	ackEvery = 8
+	ackDelay = 25 * time.Millisecond
+
+	// ackHorizon: "ack-valid is cleared when the newest frame packet opened is
+	// 2^14 or more below the newest packet opened": 16 bits would be ambiguous.
+	ackHorizon = 1 << 14
+
+	// Congestion: "window from 10 packets, minimum 2", first RTT 333 ms.
+	windowFirst = 10
+	windowLeast = 2
+	rttFirst    = 333 * time.Millisecond
+
+	// candidateCount: "2 candidates" beside the path in use.
+	candidateCount = 2
+
+	// amplification: "unproved paths get at most 3x the bytes opened from them".
+	amplification = 3
+
+	// maxPackets and maxAge: "hard stop at 2^25 or two hours", far below what
+	// one AES-GCM key may seal.
+	maxPackets = 1 << 25
+	maxAge     = 2 * time.Hour
+
+	// maxFailed: "close at 2^36 failed opens", the bound on forgeries of the
+	// AEADs (RFC 9001 section 6.6 counts the same for AES-GCM).
+	maxFailed = 1 << 36
+)
+
+// Limits of ours. Each names the attack or fault it stops.
+const (
+	// maxProvisional, maxProvisionalPrefix and provisionalFor bound connections
+	// whose initiator has not proved that it holds the keys. Attack: valid
+	// Completes by the thousand fill the memory. (The numbers are rud.md's.)
+	maxProvisional       = 4096
+	maxProvisionalPrefix = 64
+	provisionalFor       = 30 * time.Second
+
+	// heldToDevice and heldFromDevice bound the bytes of frames accepted by
+	// Send and not yet wholly acknowledged; with the reassembly of the other
+	// direction a connection stays within 80 KiB. Attack: a device that never
+	// acknowledges.
+	heldToDevice   = 46 * payloadLarge
+	heldFromDevice = wideFromDevice*wire.MaxPieces*payloadLarge + 4*bufferSmall
+
+	// framesToDevice and framesFromDevice bound their number. Attack: the same,
+	// with empty frames.
+	framesToDevice   = frameWindow
+	framesFromDevice = 32
+
+	// backoffMost bounds the doubling of the PTO. Fault: after an outage of a
+	// minute the first packet would wait another minute.
+	backoffMost = 8 * time.Second
+
+	// reorderFirst packets may overtake one before it counts as lost; every
+	// retransmission that proves needless adds to it up to reorderMost. Fault:
+	// a path that reorders would have everything sent twice.
+	reorderFirst = 3
+	reorderMost  = 16
+
+	// ptoPackets leave at a PTO. Fault: one packet would need a whole further
+	// timeout when it is lost as well.
+	ptoPackets = 2
+
+	// sizeTries is in how many rounds packets over 548 bytes are lost, and none
+	// arrives, before the path's MTU is believed to have fallen. Fault: a path
+	// that swallows large packets and says nothing (N6: "within 3 timeouts").
+	sizeTries = 3
+
+	// raiseFirst and raiseMost are the waits before the larger size is tried
+	// again. Fault: an outage looks like a fallen MTU.
+	raiseFirst = 5 * time.Second
+	raiseMost  = 10 * time.Minute
+
+	// oldPathFor is how long a path that was left counts as proved. Attack: the
+	// address is someone else's by then, who copies one packet.
+	oldPathFor = 30 * time.Second
+
+	// challengeTries bounds the challenges to one candidate without an answer.
+	challengeTries = 5
+
+	// spareBytes bounds the idle buffers an Endpoint keeps. Fault: a storm's
+	// buffers would stay for ever.
+	spareBytes = 1 << 20
+)

@@ -1,0 +1,36 @@
+package rud
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of Send and SendProbe. They change nothing.
+var (
+	ErrTooLarge = errors.New("payload does not fit 16 packets of this path")
+	ErrFull     = errors.New("too much is unacknowledged on this connection")
+	ErrClosed   = errors.New("connection is closed")
+)
+
+// Reason says why a connection ended. The peer is never told: closing is silent.
+type Reason byte
+
+// The reasons.
+const (
+	ReasonClosed    Reason = iota // by Close
+	ReasonAged                    // two hours: dial anew
+	ReasonExhausted               // 2^25 packets in a direction: dial anew
+	ReasonForged                  // 2^36 packets did not open: somebody guesses tags
+	ReasonBreach                  // a packet of the peer's opened and broke a limit
+	ReasonReset                   // the peer lost the connection and said so: dial anew
+)
+
+var reasonNames = [...]string{"closed here", "two hours old", "out of packet numbers", "too many forgeries", "the peer broke a limit", "the peer restarted"}
+
+// String returns the reason in words.
+func (r Reason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return fmt.Sprintf("reason %d", byte(r))
+}

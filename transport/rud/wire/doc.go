@@ -1,0 +1,67 @@
+// Package wire is the bytes of RUD over UDP: where each field of a packet
+// stands, and nothing of what it means. It holds no key, no clock and no state,
+// and parsing allocates nothing: what it returns aliases the packet.
+//
+// This is our profile of draft-hallambaker-mesh-rud; the HTTP binding has other
+// packets but the same TLV primitives. All integers are big-endian. L is the
+// length of a public key of the suite's curve: 32 for X25519, 56 for X448
+// (plain u, no sign byte). Offsets below are for L = 32.
+//
+// # The first bytes
+//
+// 8 zero bytes begin a handshake packet towards the responder, and then the
+// first 16 must be zero. Anything else begins with the 8-byte id that its
+// RECEIVER issued: a handshake id (Challenge, ResponderComplete) or a data id.
+// Ids are random and never 8 zero bytes. The type byte of a handshake packet
+// stands at 16 towards the responder and at 8 towards the initiator.
+//
+//	type                to the responder   to the initiator
+//	Error, Data         0, 1               0, 1               never over UDP
+//	Hello               2
+//	Exchange            3
+//	Complete            4
+//	Challenge                              2
+//	ResponderComplete                      3
+//
+// # Handshake packets (each field: offset length name)
+//
+//	HELLO, exactly 1200 or 548
+//	    0 16 zeros | 16 1 type 2 | 17 1 version 1 | 18 1 suite | 19 8 initiator handshake id |
+//	    27 32 expect | 59 n extension list | zeros to the end
+//	CHALLENGE, 164 (X448 212)
+//	    0 8 initiator handshake id | 8 1 type 2 | 9 1 version 1 | 10 1 suite | 11 L k_R | 43 L s_R |
+//	    75 32 hash of the node card | 107 57 challenge value
+//	CHALLENGE VALUE, 57
+//	    0 1 version 1 | 1 4 slot | 5 4 generation | 9 32 h1 | 41 16 MAC
+//	COMPLETE, as long as the first packet it answers
+//	    0 16 zeros | 16 1 type 4 | 17 1 version 1 | 18 1 suite | 19 8 initiator handshake id |
+//	    27 57 challenge value | 84 L e_I | 116 n sealed: s_I L, initiator data id 8, body | end-16 16 tag
+//	RESPONDER COMPLETE, never longer than what it answers
+//	    0 8 initiator handshake id | 8 1 type 3 | 9 1 version 1 | 10 L f_R |
+//	    42 n sealed: responder data id 8, reset token 16, body | end-16 16 tag
+//
+// The suite's high nibble is the curve (1 X25519, 2 X448), its low nibble the
+// AEAD (1 AES-256-GCM, 2 ChaCha20-Poly1305).
+//
+// # Data packets, both directions, 44 to 1200
+//
+//	0 8 data id of the receiver | 8 16 header block | 24 n sealed body | end-16 16 tag
+//
+// or the same after a one-time id of 16 bytes. In clear, the header block is
+//
+//	0 4 packet number | 4 1 flags | 5 1 (frame length - 1) << 4 + packet index | 6 2 frame index, low 16 bits |
+//	8 2 newest frame packet number opened, low 16 bits | 10 6 bitmap of the 48 before it, bit i = newest - 1 - i
+//
+// and travels as one block of AES-256 under the stream's header key.
+//
+// # Body
+//
+//	extension list | payload (binary) | zeros to the end
+//
+// in the TLV primitives of the HTTP binding (reference.md 6.1): one byte of type
+// << 4 + length code, then a count of 1, 2, 4 or 8 bytes for code 0, 1, 2, 3. An
+// integer (0) is its count; a string (1) and a binary (2) follow theirs. A list
+// is string and binary by turns and ends with the empty string, 10 00. OURS: at
+// most 16 entries, no tag twice, only the shortest lengths, so that a list has
+// one encoding and a check that reads it costs little.
+package wire
