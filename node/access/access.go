@@ -1,0 +1,108 @@
+package access
+
+import (
+	"net/netip"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+	"meshpresence/internal/wall"
+	"meshpresence/node/mpp"
+)
+
+// Our limits.
+const (
+	// DefaultAccounts is how many accounts a node keeps unless told otherwise:
+	// as many as the other members will carry on its word.
+	DefaultAccounts = 64
+)
+
+// Rules are a node's rules of admission. The zero value admits new accounts
+// from loopback only, up to DefaultAccounts.
+type Rules struct {
+	// Open admits new accounts from any address.
+	Open bool
+	// Accounts bounds how many accounts are kept here; 0 means DefaultAccounts.
+	Accounts int
+}
+
+// Create decides whether a connection whose validated path is from may bring a
+// new account, when kept accounts are kept already.
+func (r Rules) Create(from netip.Addr, kept int) mpp.Code {
+	if !r.Open && !from.Unmap().IsLoopback() {
+		return mpp.CodeNotAdmitted
+	}
+	return r.Room(kept)
+}
+
+// Room decides whether one more account may be kept beside kept ones: another
+// member asks this when it proposes this node as a home.
+func (r Rules) Room(kept int) mpp.Code {
+	limit := r.Accounts
+	if limit == 0 {
+		limit = DefaultAccounts
+	}
+	if kept >= limit {
+		return mpp.CodeQuota
+	}
+	return mpp.CodeOK
+}
+
+// Is decides whether a connection's static key is the one that a device fact
+// names: the link from a connection to a device.
+func Is(peer key.Agreement, device *record.Fact) bool {
+	return device != nil && device.Body.(*record.Device).Agreement == peer
+}
+
+// Watch decides whether a device may watch, and through this node.
+func Watch(now wall.Time, node key.Hash, device, attach *record.Fact) mpp.Code {
+	body := attach.Body.(*record.Attach)
+	switch {
+	case device.Body.(*record.Device).Roles&record.Watch == 0:
+		return mpp.CodeRefused
+	case attach.Expired(now):
+		return mpp.CodeExpired
+	}
+	for _, n := range body.Nodes {
+		if n == node {
+			return mpp.CodeOK
+		}
+	}
+	return mpp.CodeRefused
+}
+
+// Attach decides whether a device may bring this attach fact of its own. One that
+// names no node ends delivery, which needs no right.
+func Attach(device, attach *record.Fact) mpp.Code {
+	if len(attach.Body.(*record.Attach).Nodes) > 0 && device.Body.(*record.Device).Roles&record.Watch == 0 {
+		return mpp.CodeRefused
+	}
+	return mpp.CodeOK
+}
+
+// Publish decides whether a device may post this event.
+func Publish(now wall.Time, device, event *record.Fact) mpp.Code {
+	switch {
+	case device.Body.(*record.Device).Roles&record.Publish == 0:
+		return mpp.CodeRefused
+	case event.Author.Hash() != device.Body.(*record.Device).Key.Hash(), event.Account != device.Account:
+		return mpp.CodeRefused
+	case event.Expired(now), event.TooFar(now):
+		return mpp.CodeExpired
+	}
+	return mpp.CodeOK
+}
+
+// Watches reports whether an attach fact asks for a channel: one that names
+// none asks for all.
+func Watches(attach *record.Fact, channel string) bool {
+	channels := attach.Body.(*record.Attach).Channels
+	if len(channels) == 0 {
+		return true
+	}
+	for _, c := range channels {
+		if c == channel {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,123 @@
+package mpp
+
+import (
+	"meshpresence/internal/jsonbcd"
+	"meshpresence/internal/wall"
+)
+
+// Heartbeat keeps the connection alive (MPP-03 Status request; MPP-00 Keep
+// Alive). Status answers it.
+type Heartbeat struct {
+	FromClient
+}
+
+// Tag is the message's wire name.
+func (*Heartbeat) Tag() string { return "PresenceHeartbeat" }
+
+// Append appends the tagged message.
+func (m *Heartbeat) Append(b []byte) []byte { return m.end(appendOpen(b, m.Tag())) }
+
+// Status answers a Heartbeat: endpoint, time, and the last status published
+// (MPP-03 Status).
+type Status struct {
+	Serial      Int            // OURS: serial of the newest notification
+	Stores      []StoreStatus  // OURS
+	Ticks       Int            // OURS: 100 ns since 0001-01-01 UTC
+	LeapSeconds Int            // OURS: TAI - UTC, seconds
+	Devices     []DeviceStatus // OURS: MPP-00 participants, when asked
+	FromService
+}
+
+// Tag is the message's wire name.
+func (*Status) Tag() string { return "PresenceStatus" }
+
+// Append appends the tagged message.
+func (m *Status) Append(b []byte) []byte {
+	b = appendOpen(b, m.Tag())
+	b = appendInt(b, "Serial", m.Serial)
+	b = appendList(b, "Stores", m.Stores, appendStoreStatus)
+	b = appendInt(b, "Ticks", m.Ticks)
+	b = appendInt(b, "LeapSeconds", m.LeapSeconds)
+	b = appendList(b, "Devices", m.Devices, appendDeviceStatus)
+	return m.end(b)
+}
+
+func (m *Status) member(r *jsonbcd.Reader, name []byte) error {
+	switch string(name) {
+	case "Serial":
+		return readInt(r, &m.Serial)
+	case "Stores":
+		return readList(r, &m.Stores, MaxStores, readStoreStatus)
+	case "Ticks":
+		return readInt(r, &m.Ticks)
+	case "LeapSeconds":
+		return readInt(r, &m.LeapSeconds)
+	case "Devices":
+		return readList(r, &m.Devices, MaxDevices, readDeviceStatus)
+	}
+	return m.FromService.member(r, name)
+}
+
+// StoreStatus says how far a store is. For our events Store is the label tag
+// in base32, Index the Serial and Digest the event's hash. The empty Store is
+// the reference's Any: something changed, fetch it (mpp.md).
+type StoreStatus struct {
+	Store  string
+	Index  int64
+	Digest []byte
+}
+
+func appendStoreStatus(b []byte, s *StoreStatus) []byte {
+	b = jsonbcd.AppendObject(b)
+	b = jsonbcd.AppendString(jsonbcd.AppendName(b, "Store"), s.Store)
+	b = appendInt64(b, "Index", s.Index)
+	b = appendBinary(b, "Digest", s.Digest)
+	return jsonbcd.AppendObjectEnd(b)
+}
+
+func readStoreStatus(r *jsonbcd.Reader, s *StoreStatus) error { return readObject(r, s) }
+
+func (s *StoreStatus) member(r *jsonbcd.Reader, name []byte) error {
+	switch string(name) {
+	case "Store":
+		return readString(r, &s.Store)
+	case "Index":
+		return readInt64(r, &s.Index)
+	case "Digest":
+		return readBinary(r, &s.Digest, 0, MaxID)
+	}
+	return r.Skip()
+}
+
+// DeviceStatus is one participant of the account (MPP-00).
+type DeviceStatus struct {
+	Id            string
+	Status        string
+	Comment       string
+	LastConnected wall.Time
+}
+
+func appendDeviceStatus(b []byte, d *DeviceStatus) []byte {
+	b = jsonbcd.AppendObject(b)
+	b = appendString(b, "Id", d.Id)
+	b = appendString(b, "Status", d.Status)
+	b = appendString(b, "Comment", d.Comment)
+	b = appendTime(b, "LastConnected", d.LastConnected)
+	return jsonbcd.AppendObjectEnd(b)
+}
+
+func readDeviceStatus(r *jsonbcd.Reader, d *DeviceStatus) error { return readObject(r, d) }
+
+func (d *DeviceStatus) member(r *jsonbcd.Reader, name []byte) error {
+	switch string(name) {
+	case "Id":
+		return readString(r, &d.Id)
+	case "Status":
+		return readString(r, &d.Status)
+	case "Comment":
+		return readString(r, &d.Comment)
+	case "LastConnected":
+		return readTime(r, &d.LastConnected)
+	}
+	return r.Skip()
+}

@@ -1,0 +1,170 @@
+package registry
+
+import (
+	"bytes"
+	"slices"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+)
+
+// account is what is known of one account. Every fact that counts is in facts;
+// the other maps are views of it, by what is asked most.
+type account struct {
+	id      key.Hash
+	facts   map[record.Key]*record.Fact
+	sum     Sum // all facts
+	keySum  Sum // the kinds signed by the account key
+	bytes   int // of facts that are not events
+	revoked map[key.Hash]bool
+	devices map[key.Hash]*record.Fact // device facts, by device
+	hosts   map[key.Hash]*record.Fact // host facts, by node
+	posts   map[key.Hash]*publisher   // events, by publisher
+	events  int
+	eventsB int
+}
+
+func (r *Registry) account(id key.Hash) *account {
+	a := r.accounts[id]
+	if a == nil {
+		a = &account{
+			id:      id,
+			facts:   make(map[record.Key]*record.Fact),
+			revoked: make(map[key.Hash]bool),
+			devices: make(map[key.Hash]*record.Fact),
+			hosts:   make(map[key.Hash]*record.Fact),
+			posts:   make(map[key.Hash]*publisher),
+		}
+		r.accounts[id] = a
+	}
+	return a
+}
+
+func (a *account) insert(f *record.Fact) {
+	a.facts[f.Key()] = f
+	a.sum.Add(f.Hash())
+	if AccountKeyKind(f.Kind) {
+		a.keySum.Add(f.Hash())
+	}
+	switch b := f.Body.(type) {
+	case *record.Event:
+		a.insertEvent(f, b)
+		return
+	case *record.Device:
+		a.devices[b.Key.Hash()] = f
+	case *record.Revoked:
+		a.revoked[b.Hash] = true
+	case *record.Host:
+		a.hosts[f.Author.Hash()] = f
+	}
+	a.bytes += len(f.Raw)
+}
+
+func (a *account) remove(f *record.Fact) {
+	delete(a.facts, f.Key())
+	a.sum.Remove(f.Hash())
+	if AccountKeyKind(f.Kind) {
+		a.keySum.Remove(f.Hash())
+	}
+	switch b := f.Body.(type) {
+	case *record.Event:
+		a.removeEvent(f, b)
+		return
+	case *record.Device:
+		delete(a.devices, b.Key.Hash())
+	case *record.Host:
+		delete(a.hosts, f.Author.Hash())
+	}
+	a.bytes -= len(f.Raw)
+}
+
+// AccountKeyKind reports whether the account key signs facts of this kind:
+// the six that a device keeps and puts back (federation.md, The devices' part).
+func AccountKeyKind(k record.Kind) bool {
+	switch k {
+	case record.KindDevice, record.KindRevoked, record.KindEpoch, record.KindHome,
+		record.KindPolicy, record.KindContact:
+		return true
+	}
+	return false
+}
+
+// revoke voids everything that rests on a key of the account. The revoked fact
+// itself is in place already, so nothing void comes back.
+func (r *Registry) revoke(id, hash key.Hash, fx *Effects) {
+	a := r.accounts[id]
+	closed := hash == id
+	for _, f := range a.facts {
+		if f.Kind != record.KindRevoked && f.Kind != record.KindHost && (closed || restsOn(f, hash)) {
+			r.forget(f, fx)
+			if f.Kind == record.KindDevice {
+				fx.Revoked = append(fx.Revoked, DeviceRef{id, f.Body.(*record.Device).Key.Hash()})
+			}
+		}
+	}
+	r.trimEpochs(id, fx) // some count no more
+}
+
+// restsOn reports whether a fact is void once this key or capability is revoked.
+func restsOn(f *record.Fact, hash key.Hash) bool {
+	switch b := f.Body.(type) {
+	case *record.Device:
+		return b.Key.Hash() == hash
+	case *record.Contact:
+		return b.Capability == hash
+	case *record.Attach, *record.Event:
+		return f.Author.Hash() == hash
+	}
+	return false
+}
+
+// keepEpochs is how many epochs are kept of each sort: the newest that count,
+// and the newest that do not and only open old events (facts.md, Sealing).
+const keepEpochs = 17
+
+// trimEpochs forgets the epochs past the newest ones.
+func (r *Registry) trimEpochs(id key.Hash, fx *Effects) {
+	a := r.accounts[id]
+	var counting, rest []*record.Fact
+	for _, f := range a.facts {
+		if f.Kind != record.KindEpoch {
+			continue
+		}
+		if a.counts(f) {
+			counting = append(counting, f)
+		} else {
+			rest = append(rest, f)
+		}
+	}
+	for _, sort := range [][]*record.Fact{counting, rest} {
+		if len(sort) <= keepEpochs {
+			continue
+		}
+		slices.SortFunc(sort, newestEpochFirst)
+		for _, f := range sort[keepEpochs:] {
+			r.forget(f, fx)
+		}
+	}
+}
+
+// counts reports whether an epoch lists no revoked key.
+func (a *account) counts(f *record.Fact) bool {
+	e := f.Body.(*record.Epoch)
+	for h := range a.revoked {
+		if e.Lists(h) {
+			return false
+		}
+	}
+	return true
+}
+
+func newestEpochFirst(x, y *record.Fact) int {
+	if d := y.Body.(*record.Epoch).Number - x.Body.(*record.Epoch).Number; d != 0 {
+		if d > 0 {
+			return 1
+		}
+		return -1
+	}
+	hx, hy := x.Hash(), y.Hash()
+	return bytes.Compare(hy[:], hx[:])
+}
