@@ -1,0 +1,342 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"meshpresence/discovery"
+	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
+	"meshpresence/node/mpp"
+	"meshpresence/transport/rud"
+	"meshpresence/transport/udpport"
+)
+
+// Errors that callers branch on.
+var (
+	// ErrNoNode: no address to try is known.
+	ErrNoNode = errors.New("no node is known: give one with --node mpp://host:port/FINGERPRINT, or set PRESENCE_NODE")
+	// ErrNoAnswer: no node answered in time.
+	ErrNoAnswer = errors.New("no node answered in time: check that it runs and that UDP reaches it")
+	// ErrFingerprint: the node at a pinned address has another key now.
+	ErrFingerprint = errors.New("the node has another key than the pinned one: someone may be in between, or it was set up anew; pin it again only if you know why")
+	// ErrClosed: the client was closed.
+	ErrClosed = errors.New("the client is closed")
+)
+
+// Refusal is a node's answer that says no.
+type Refusal struct{ Code mpp.Code }
+
+// Error says what to do next.
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("%s: %s", r.Code.Name(), r.Code.Sentence())
+}
+
+const (
+	posts     = 64 // functions waiting for the loop
+	readAhead = 4
+	// maxNotices bounds the notifications waiting for the application; the node
+	// repeats what finds no room.
+	maxNotices = 16
+)
+
+// Client is a device's connection to the presence service: to one node at a
+// time, and by itself to the next it knows when that one falls silent. Its
+// methods are safe for concurrent use.
+type Client struct {
+	profile *Profile
+	cfg     Config
+	wall    wall.Clock
+	cancel  context.CancelFunc
+	ended   sync.WaitGroup
+
+	posts chan func(now time.Time)
+	full  chan *udpport.Batch
+	empty chan *udpport.Batch
+	stop  chan struct{}
+
+	// Owned by the loop.
+	port    *udpport.Port
+	ep      *rud.Endpoint
+	waiting map[int64]chan<- mpp.Message
+
+	// Guarded by mu.
+	mu      sync.Mutex
+	link    *link         // nil while there is none
+	changed chan struct{} // closed and renewed when link changes
+	failed  error         // why there is no link, as the last round found
+	verdict verdict       // what that means for who waits
+	sub     *subscription // what Watch wants, nil when nothing
+	trusted discovery.Address
+	resumed bool          // our newest posts were asked for
+	watched chan struct{} // a Watch began or changed: the keeper attaches
+}
+
+// Dial opens the profile's way to the service: it returns at once and reaches
+// for a node in the background until Close. Calls wait for it.
+func Dial(p *Profile, cfg Config) (*Client, error) {
+	c := newClient(p, cfg)
+	p.mu.Lock()
+	p.wall = cfg.Wall
+	p.mu.Unlock()
+	if _, err := c.candidates(); err != nil {
+		return nil, err
+	}
+	if err := c.listen(p.static); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.cancel = cancel
+	c.ended.Add(1)
+	go c.keep(ctx)
+	return c, nil
+}
+
+func newClient(p *Profile, cfg Config) *Client {
+	c := &Client{
+		profile: p, cfg: cfg.withDefaults(), wall: cfg.Wall,
+		cancel:  func() {},
+		posts:   make(chan func(time.Time), posts),
+		full:    make(chan *udpport.Batch, readAhead),
+		empty:   make(chan *udpport.Batch, readAhead),
+		stop:    make(chan struct{}),
+		waiting: make(map[int64]chan<- mpp.Message),
+		changed: make(chan struct{}),
+		watched: make(chan struct{}, 1),
+	}
+	for range readAhead {
+		c.empty <- new(udpport.Batch)
+	}
+	return c
+}
+
+// listen opens the socket and starts the loop on it.
+func (c *Client) listen(static *key.Static) (err error) {
+	if c.port, err = udpport.Listen(c.cfg.Listen); err != nil {
+		return fmt.Errorf("opening a UDP socket: %w", err)
+	}
+	c.ep, err = rud.NewEndpoint(rud.Config{Static: static, Send: c.send, Handler: c})
+	if err != nil {
+		c.port.Close()
+		return err
+	}
+	c.ended.Add(2)
+	go c.read(c.port)
+	go c.loop()
+	return nil
+}
+
+// Close ends every call under way and the background work.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	select {
+	case <-c.stop:
+		c.mu.Unlock()
+		return nil
+	default:
+	}
+	close(c.stop)
+	c.mu.Unlock()
+	c.cancel()
+	c.ended.Wait()
+	return nil
+}
+
+// Profile returns the device's profile.
+func (c *Client) Profile() *Profile { return c.profile }
+
+// Node returns the address of the node in use, with its fingerprint, or "".
+func (c *Client) Node() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.link == nil {
+		return ""
+	}
+	return c.link.address.String()
+}
+
+// Attached waits until a node serves this device: until it watches there when
+// something is watched, else until it answers.
+func (c *Client) Attached(ctx context.Context) error {
+	for {
+		l, err := c.ready(ctx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		done, changed := c.sub == nil || l.sub == c.sub, c.changed
+		c.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-c.stop:
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("attaching at %s: %w", l.address, ErrNoAnswer)
+		}
+	}
+}
+
+// Rebind moves to a fresh local socket, as when the network changed: the
+// connection goes on and its node follows once the new path is proved.
+func (c *Client) Rebind(ctx context.Context) error {
+	fresh, err := udpport.Listen(c.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("opening a UDP socket: %w", err)
+	}
+	done := make(chan struct{})
+	err = c.post(ctx, func(now time.Time) {
+		old := c.port
+		c.port = fresh
+		c.ended.Add(1)
+		go c.read(fresh)
+		old.Close()
+		c.mu.Lock()
+		l := c.link
+		c.mu.Unlock()
+		if l != nil {
+			l.conn.Rebind(now)
+		}
+		close(done)
+	})
+	if err != nil {
+		fresh.Close()
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-c.stop:
+		c.ended.Wait() // the loop may have taken the socket, or not
+		fresh.Close()
+		return ErrClosed
+	}
+}
+
+// post runs f in the loop, soon.
+func (c *Client) post(ctx context.Context, f func(now time.Time)) error {
+	select {
+	case c.posts <- f:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.stop:
+		return ErrClosed
+	}
+}
+
+// send implements rud.Config.Send. It runs in the loop.
+func (c *Client) send(to netip.AddrPort, packet []byte) { c.port.Send(to, packet) }
+
+// read hands datagrams to the loop until its socket is closed.
+func (c *Client) read(port *udpport.Port) {
+	defer c.ended.Done()
+	for {
+		var b *udpport.Batch
+		select {
+		case b = <-c.empty:
+		case <-c.stop:
+			return
+		}
+		_, err := port.ReadBatch(b)
+		if err != nil {
+			c.empty <- b
+			if !errors.Is(err, net.ErrClosed) {
+				c.cfg.Log.Error("reading from the socket", "err", err)
+			}
+			return
+		}
+		select {
+		case c.full <- b:
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// loop owns the endpoint.
+func (c *Client) loop() {
+	defer c.ended.Done()
+	defer func() { c.port.Close() }()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case b := <-c.full:
+			now := time.Now()
+			for i := range b.Messages[:b.N] {
+				c.ep.Receive(now, b.Messages[i].Addr, b.Messages[i].Data)
+			}
+			c.empty <- b
+		case f := <-c.posts:
+			f(time.Now())
+		case <-timer.C:
+		case <-c.stop:
+			return
+		}
+		timer.Reset(c.turn(time.Now()))
+	}
+}
+
+func (c *Client) turn(now time.Time) time.Duration {
+	if d := c.ep.Deadline(); !d.IsZero() && !d.After(now) {
+		c.ep.Advance(now)
+	}
+	if err := c.port.Flush(); err != nil {
+		c.cfg.Log.Debug("sending", "err", err)
+	}
+	d := c.ep.Deadline()
+	if d.IsZero() {
+		return time.Hour
+	}
+	return max(0, d.Sub(now))
+}
+
+// Opened implements rud.Handler.
+func (c *Client) Opened(_ time.Time, conn *rud.Conn) {
+	if l, ok := conn.App.(*link); ok {
+		l.open()
+	}
+}
+
+// Closed implements rud.Handler.
+func (c *Client) Closed(_ time.Time, conn *rud.Conn, reason rud.Reason) {
+	if l, ok := conn.App.(*link); ok {
+		l.end(fmt.Errorf("the connection ended: %v", reason))
+	}
+}
+
+// Message implements rud.Handler: answers go to who asked, notifications to
+// who watches.
+func (c *Client) Message(_ time.Time, conn *rud.Conn, m rud.Message) {
+	l, ok := conn.App.(*link)
+	if !ok || len(m.Payload) == 0 {
+		return
+	}
+	msg, err := mpp.Parse(m.Payload)
+	if err != nil {
+		c.cfg.Log.Debug("reading a message", "err", err)
+		return
+	}
+	if n, ok := msg.(*mpp.Notify); ok {
+		c.notice(l, n)
+		return
+	}
+	base, ok := msg.(interface{ Base() *mpp.FromService })
+	if !ok || !base.Base().Acknowledge.Set {
+		return
+	}
+	if answer := c.waiting[base.Base().Acknowledge.Value]; answer != nil {
+		select {
+		case answer <- msg:
+		default: // answered already
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package client
+
+import (
+	"log/slog"
+	"time"
+
+	"meshpresence/internal/wall"
+)
+
+// Timers (mpp.md, Semantics: they default to the reference's).
+const (
+	// DefaultHeartbeat keeps the NAT in front of the device open.
+	DefaultHeartbeat = 25 * time.Second
+	// MinHeartbeat is the shortest heartbeat accepted.
+	MinHeartbeat = time.Second
+	retryAfter   = time.Second
+	retries      = 3
+	// dialTimeout is how long one node is tried before the next.
+	dialTimeout = 3 * time.Second
+	// DefaultEventLife is how long a post lives unless it says less.
+	DefaultEventLife = 7 * 24 * time.Hour
+)
+
+// Config is how a device reaches the service. The zero value works for a
+// profile that knows a node.
+type Config struct {
+	// Node is an address to use before those the profile knows:
+	// mpp://host:port/FINGERPRINT, or without the fingerprint when TrustFirst
+	// or Confirm decides about the key found there.
+	Node string
+	// TrustFirst takes the key found at Node when none is pinned, and pins it.
+	TrustFirst bool
+	// Confirm, when not nil, is asked about a key found at an address without a
+	// pin: its fingerprint is shown to a person. It runs on its own and may
+	// take its time.
+	Confirm func(fingerprint string) bool
+	// Heartbeat is the pace of keep-alives; three unanswered ones mean the next
+	// node. Default DefaultHeartbeat, at least MinHeartbeat.
+	Heartbeat time.Duration
+	// Listen is the local UDP address. Default: any port.
+	Listen string
+	// Wall is the wall clock. Default: the system's.
+	Wall wall.Clock
+	// Log receives what happens below. Default: nothing.
+	Log *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.Heartbeat == 0 {
+		c.Heartbeat = DefaultHeartbeat
+	}
+	c.Heartbeat = max(c.Heartbeat, MinHeartbeat)
+	if c.Listen == "" {
+		c.Listen = ":0"
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,241 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+	"meshpresence/internal/wall"
+	"meshpresence/node/mpp"
+	"meshpresence/node/registry"
+)
+
+// Card is what a device shows to be added to an account: public keys and the
+// name it wants.
+type Card struct {
+	Key       key.Author    `json:"key"`
+	Agreement key.Agreement `json:"agreement"`
+	Name      string        `json:"name"`
+}
+
+// Invitation is what a new device needs to begin: the account's facts, which it
+// checks itself, and nodes to use.
+type Invitation struct {
+	Account key.Hash `json:"account"`
+	Facts   [][]byte `json:"facts"`
+	Nodes   []string `json:"nodes"`
+}
+
+// Roles of a device.
+type Roles = record.Roles
+
+// What a device may do.
+const (
+	RoleWatch   = record.Watch
+	RolePublish = record.Publish
+)
+
+// Device is one device of the account, as its facts say.
+type Device struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Roles Roles  `json:"-"`
+}
+
+// Card returns what to show to whoever holds the account's key.
+func (p *Profile) Card() Card {
+	return Card{Key: p.device.Author(), Agreement: p.static.Public(), Name: p.meta.Name}
+}
+
+// Devices lists the account's devices that are not revoked.
+func (p *Profile) Devices() []Device {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []Device
+	for _, f := range p.book.sorted() {
+		if d, ok := f.Body.(*record.Device); ok {
+			h := d.Key.Hash()
+			list = append(list, Device{ID: h.String(), Name: p.book.name(h), Roles: d.Roles})
+		}
+	}
+	return list
+}
+
+// AddDevice makes card's device one of the account: the account's key signs its
+// device fact and the next epoch, which lists it. The invitation goes to the
+// new device by whatever way brought its card.
+func (c *Client) AddDevice(ctx context.Context, card Card, roles Roles, passphrase []byte) (Invitation, error) {
+	account, err := key.LoadAccount(c.profile.path(accountFile), passphrase)
+	if err != nil {
+		return Invitation{}, err
+	}
+	if err := c.freshen(ctx); err != nil {
+		return Invitation{}, fmt.Errorf("adding a device: %w", err)
+	}
+	now := c.wall.Now()
+	facts, err := c.profile.admit(account, card, roles, now)
+	if err != nil {
+		return Invitation{}, fmt.Errorf("adding a device: %w", err)
+	}
+	if err := c.spread(ctx, facts); err != nil {
+		return Invitation{}, fmt.Errorf("adding a device: %w", err)
+	}
+	return c.profile.invitation(), nil
+}
+
+// admit signs a device fact and the epoch that lists the device.
+func (p *Profile) admit(account *key.Account, card Card, roles Roles, now wall.Time) ([]*record.Fact, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	hash := card.Key.Hash()
+	if p.book.revoked[hash] {
+		return nil, errors.New("its key was revoked; make a new profile on that device")
+	}
+	base := p.above(p.book.device(p.meta.Account, hash), now)
+	device, err := record.Sign(account, key.Hash{}, base, &record.Device{Key: card.Key, Agreement: card.Agreement, Roles: roles})
+	if err != nil {
+		return nil, err
+	}
+	to := p.recipients(key.Hash{})
+	if roles.Has(record.Watch) {
+		to = slices.DeleteFunc(to, func(r record.Recipient) bool { return r.Device == hash })
+		to = append(to, record.Recipient{Device: hash, Agreement: card.Agreement, Name: card.Name})
+	}
+	epoch, err := p.nextEpoch(account, to, now)
+	if err != nil {
+		return nil, err
+	}
+	return []*record.Fact{epoch, device}, nil
+}
+
+// RevokeDevice ends a device's part in the account, for good: the next epoch
+// leaves it out and goes first, then the revocation (facts.md, Sealing). What
+// the device could read before, it keeps.
+func (c *Client) RevokeDevice(ctx context.Context, id string, passphrase []byte) error {
+	hash, err := key.ParseHash(id)
+	if err != nil {
+		return fmt.Errorf("revoking a device: %w", err)
+	}
+	account, err := key.LoadAccount(c.profile.path(accountFile), passphrase)
+	if err != nil {
+		return err
+	}
+	if err := c.freshen(ctx); err != nil {
+		return fmt.Errorf("revoking a device: %w", err)
+	}
+	facts, err := c.profile.expel(account, hash, c.wall.Now())
+	if err != nil {
+		return fmt.Errorf("revoking a device: %w", err)
+	}
+	if err := c.spread(ctx, facts); err != nil {
+		return fmt.Errorf("revoking a device: %w", err)
+	}
+	return nil
+}
+
+func (p *Profile) expel(account *key.Account, hash key.Hash, now wall.Time) ([]*record.Fact, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	epoch, err := p.nextEpoch(account, p.recipients(hash), now)
+	if err != nil {
+		return nil, err
+	}
+	base := record.Base{Serial: 1, Time: now, Account: p.meta.Account}
+	revoked, err := record.Sign(account, key.Hash{}, base, &record.Revoked{Hash: hash})
+	if err != nil {
+		return nil, err
+	}
+	return []*record.Fact{epoch, revoked}, nil
+}
+
+// recipients are the devices that may watch, without one.
+func (p *Profile) recipients(without key.Hash) []record.Recipient {
+	var to []record.Recipient
+	for _, f := range p.book.facts {
+		d, ok := f.Body.(*record.Device)
+		if !ok || !d.Roles.Has(record.Watch) || d.Key.Hash() == without {
+			continue
+		}
+		h := d.Key.Hash()
+		to = append(to, record.Recipient{Device: h, Agreement: d.Agreement, Name: p.book.name(h)})
+	}
+	return to
+}
+
+// maxOlder is how many older private halves an epoch hands on.
+const maxOlder = 16
+
+// nextEpoch signs the epoch after the greatest seen.
+func (p *Profile) nextEpoch(account *key.Account, to []record.Recipient, now wall.Time) (*record.Fact, error) {
+	var epochs []*record.Fact
+	number := int64(0)
+	for _, f := range p.book.facts {
+		if e, ok := f.Body.(*record.Epoch); ok {
+			number = max(number, e.Number)
+			epochs = append(epochs, f)
+		}
+	}
+	slices.SortFunc(epochs, newestEpochFirst)
+	var older []*record.EpochKey
+	for _, f := range epochs {
+		if k := p.book.epochs[f.Body.(*record.Epoch).Key]; k != nil && len(older) < maxOlder {
+			older = append(older, k)
+		}
+	}
+	base := record.Base{Serial: number + 1, Time: now, Account: p.meta.Account}
+	return record.SignEpoch(account, base, number+1, record.NewEpochKey(), to, older)
+}
+
+// spread brings account-key facts to a node in one request and keeps them.
+func (c *Client) spread(ctx context.Context, facts []*record.Fact) error {
+	answer, err := call(ctx, c, func(l *link) (*mpp.FactResponse, error) {
+		return c.bring(ctx, l, facts, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if code := worst(answer.Results); !code.Success() {
+		return &Refusal{code}
+	}
+	_, err = c.profile.learn(facts...)
+	return err
+}
+
+func (p *Profile) invitation() Invitation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inv := Invitation{Account: p.meta.Account, Nodes: slices.Clone(p.meta.Nodes)}
+	for _, f := range p.book.sorted() {
+		if registry.AccountKeyKind(f.Kind) || f.Kind == record.KindHost || f.Kind == record.KindNode {
+			inv.Facts = append(inv.Facts, f.Append(nil))
+		}
+	}
+	return inv
+}
+
+// Join makes this device one of the inviting account: the facts must verify and
+// name this very device.
+func (p *Profile) Join(inv Invitation) error {
+	if p.Account() != "" {
+		return fmt.Errorf("joining: %w: it belongs to %s", ErrProfileUsed, p.Account())
+	}
+	facts := parseFacts(inv.Facts)
+	mine := slices.ContainsFunc(facts, func(f *record.Fact) bool {
+		d, ok := f.Body.(*record.Device)
+		return ok && f.Account == inv.Account && bytes.Equal(d.Key.Bytes(), p.device.Author().Bytes()) && d.Agreement == p.static.Public()
+	})
+	if !mine {
+		return errors.New("joining: the invitation is not for this device")
+	}
+	if err := p.belong(inv.Account); err != nil {
+		return err
+	}
+	if _, err := p.learn(facts...); err != nil {
+		return err
+	}
+	return p.pin(false, inv.Nodes...)
+}

@@ -1,0 +1,48 @@
+// Package client is the device: a profile on disk, a connection to the presence
+// service, and what a person or a program does with them: create an account,
+// add a device, watch, publish.
+//
+// # Profile
+//
+// A [Profile] is one device in one directory:
+//
+//	device.key     signs what the device says                       0600
+//	agreement.key  its RUD static key: what nodes see               0600
+//	labels.key     makes label tags that nodes cannot read          0600
+//	account.key    the account's key, on devices that hold it       0600
+//	profile.json   name, account, pinned nodes
+//	facts          the account's facts, as a node would show them
+//	founding       a new account's first facts, until a node took them
+//	state.json     serials and sequences used, what was received
+//	outbox/        posts that fewer than two homes have, a file each
+//	lock           taken for moments by processes that share the profile
+//
+// Everything but the keys and state.json comes back from any node of the
+// account; state.json comes back as far as nodes still hold this device's own
+// posts, which a client asks for before it first writes.
+//
+// # Connection
+//
+// [Dial] returns at once; a [Client] reaches for a node in the background: the
+// address given, then those the profile has pinned, in turn, with a growing
+// pause. Three unanswered requests mean the next node. Calls wait for a node
+// and move with the client; a context bounds each.
+//
+// A device trusts no node. It insists on the pinned key, checks every fact by
+// its signature and every event by its publisher's device fact, and opens
+// events with the epochs it was given. What it received is remembered before
+// it is acknowledged, so an event is yielded once, whatever is repeated; a crash
+// in between repeats it. What it cannot read for want of a fact it does not
+// remember: a node that keeps facts back delays posts and destroys none. Events
+// of one notification are yielded in order; a queued event that arrives late is
+// yielded late.
+//
+// A node that says no is not the last word while another may answer: calls end
+// when every node known said no, Watch when this device was revoked.
+//
+// # Goroutines
+//
+//	read   reads the socket; ends when the socket is closed
+//	loop   owns the RUD endpoint; ends at Close
+//	keep   holds a link to one node after another; ends at Close
+package client

@@ -1,0 +1,502 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"meshpresence/discovery"
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+	"meshpresence/node/mpp"
+	"meshpresence/node/registry"
+)
+
+const (
+	backoffMin = 500 * time.Millisecond
+	backoffMax = 30 * time.Second
+	// rekeyAfter is the age of keys at which a device connects anew
+	// (rud.md, Rekey: an hour).
+	rekeyAfter = time.Hour
+)
+
+// keep holds one link for as long as the client lives: it reaches for a node,
+// attaches when something is watched, keeps the link alive, and goes to the
+// next node when it falls silent.
+func (c *Client) keep(ctx context.Context) {
+	defer c.ended.Done()
+	wait := backoffMin
+	var last discovery.Address // served until it fell silent: tried again last
+	for ctx.Err() == nil {
+		began := time.Now()
+		served, round := c.round(ctx, last)
+		if len(round) == 0 {
+			wait, last = backoffMin, served
+			if time.Since(began) < backoffMin {
+				sleep(ctx, backoffMin) // served and gone: not as fast as it can
+			}
+			continue
+		}
+		c.fail(round)
+		sleep(ctx, wait+rand.N(wait/2))
+		wait = min(2*wait, backoffMax)
+	}
+}
+
+// round tries every node once, the one served last at the end, until one serves
+// and falls silent. No errors mean that one served.
+func (c *Client) round(ctx context.Context, last discovery.Address) (served discovery.Address, errs []error) {
+	list, err := c.candidates()
+	if err != nil {
+		return served, []error{err}
+	}
+	slices.SortStableFunc(list, func(a, b discovery.Address) int { return tail(a == last) - tail(b == last) })
+	for _, a := range list {
+		err := c.try(ctx, a)
+		if err == nil {
+			return a, nil
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+		c.cfg.Log.Info("reaching a node", "err", err)
+	}
+	return served, errs
+}
+
+func tail(last bool) int {
+	if last {
+		return 1
+	}
+	return 0
+}
+
+// try holds a link to one node until it ends; an error means that it never
+// served.
+func (c *Client) try(ctx context.Context, a discovery.Address) error {
+	if a.Fingerprint == "" {
+		var err error
+		if a, err = c.trust(ctx, a); err != nil {
+			return err
+		}
+	}
+	l, err := c.dial(ctx, a)
+	if err != nil {
+		return err
+	}
+	defer c.hangUp(l, ErrClosed)
+	if err := c.meet(ctx, l); err != nil {
+		return err
+	}
+	if err := c.arrive(ctx, l); err != nil {
+		return err
+	}
+	if err := c.profile.pin(true, l.address.String()); err != nil {
+		c.cfg.Log.Warn("remembering the node", "err", err)
+	}
+	c.setLink(l)
+	defer c.setLink(nil)
+	c.attend(ctx, l)
+	return nil
+}
+
+// meet learns the node's card, and so its name in facts: from the profile when
+// that holds the very card whose hash stood in the Challenge, else from the node
+// itself. Another node's fact that claims this RUD key is neither.
+func (c *Client) meet(ctx context.Context, l *link) error {
+	if f := c.knownCard(l); f != nil {
+		l.node = f.Author.Hash()
+		return nil
+	}
+	answer, err := request[*mpp.FactResponse](ctx, c, l, &mpp.FactRequest{Want: []mpp.Want{{Kind: string(record.KindNode), All: true}}})
+	if err != nil {
+		return err
+	}
+	for _, f := range parseFacts(answer.Facts) {
+		if isCard(f, l) {
+			l.node = f.Author.Hash()
+			return c.profile.meet(f)
+		}
+	}
+	return fmt.Errorf("meeting %s: it did not show its card", l.address)
+}
+
+// knownCard is the card in the profile that the node confirmed, or nil.
+func (c *Client) knownCard(l *link) *record.Fact {
+	c.profile.mu.Lock()
+	defer c.profile.mu.Unlock()
+	for _, f := range c.profile.book.facts {
+		if f.Hash() == key.Hash(l.conn.Card()) && isCard(f, l) && !f.Expired(c.wall.Now()) {
+			return f
+		}
+	}
+	return nil
+}
+
+// isCard reports whether a fact is a node's about itself that names the RUD key
+// of this link.
+func isCard(f *record.Fact, l *link) bool {
+	card, ok := f.Body.(*record.Node)
+	return ok && slices.Contains(card.Agreements, l.conn.Peer())
+}
+
+// arrive attaches the device at the link's node when something is watched, and
+// puts back what the node lacks.
+func (c *Client) arrive(ctx context.Context, l *link) error {
+	c.mu.Lock()
+	sub := c.sub
+	c.mu.Unlock()
+	if sub == nil {
+		return nil
+	}
+	if err := c.checkWatch(ctx, l); err != nil {
+		return err
+	}
+	attach, err := c.attachAt(ctx, l, sub.channels)
+	if err != nil {
+		return err
+	}
+	hash := attach.Hash()
+	answer, err := request[*mpp.ConnectResponse](ctx, c, l, &mpp.ConnectRequest{
+		Attach: hash[:], Timeout: mpp.N((3 * c.cfg.Heartbeat).Milliseconds()),
+	})
+	if err != nil {
+		return err
+	}
+	if len(answer.Peers) > 0 {
+		if err := c.profile.pin(false, answer.Peers...); err != nil {
+			return err
+		}
+	}
+	if err := c.compare(ctx, l, answer.Facts); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l.sub = sub
+	c.announce()
+	return nil
+}
+
+// errMayNotWatch: the account's key says so, whatever nodes answer.
+var errMayNotWatch = fmt.Errorf("watching: %w", &Refusal{mpp.CodeRefused})
+
+// checkWatch checks that this device may watch, and asks for its newest fact
+// before it says no.
+func (c *Client) checkWatch(ctx context.Context, l *link) error {
+	if c.mayWatch() {
+		return nil
+	}
+	if err := c.catchUp(ctx, l); err != nil {
+		return err
+	}
+	if !c.mayWatch() {
+		return errMayNotWatch
+	}
+	return nil
+}
+
+func (c *Client) mayWatch() bool {
+	f := c.ownDevice()
+	return f != nil && f.Body.(*record.Device).Roles.Has(record.Watch)
+}
+
+// present brings the device's own facts and what it holds; a node that does not
+// know the account yet is brought the rest of its facts as well.
+// A node that keeps a newer fact of either sort answers CodeSerial.
+func (c *Client) present(ctx context.Context, l *link, attach *record.Fact) error {
+	mine := c.ownDevice()
+	if mine == nil {
+		return ErrNoAccount
+	}
+	st, err := c.readShared()
+	if err != nil {
+		return err
+	}
+	first, rest := split(st.since(), sinceAtOnce)
+	answer, err := c.bring(ctx, l, []*record.Fact{mine, attach}, first)
+	for err == nil && len(rest) > 0 {
+		first, rest = split(rest, sinceAtOnce)
+		_, err = c.bring(ctx, l, nil, first)
+	}
+	if err != nil {
+		return err
+	}
+	if code := worst(answer.Results); code == mpp.CodeOK || code == mpp.CodeFewerCopies {
+		return nil
+	} else if code == mpp.CodeRevoked || code == mpp.CodeSerial {
+		return c.refused(code, answer.Facts)
+	}
+	if err := c.putBack(ctx, l); err != nil {
+		return err
+	}
+	answer, err = c.bring(ctx, l, []*record.Fact{mine, attach}, nil)
+	if err != nil {
+		return err
+	}
+	if code := worst(answer.Results); !code.Success() {
+		return c.refused(code, answer.Facts)
+	}
+	return nil
+}
+
+// refused keeps what a node shows to explain why it says no.
+func (c *Client) refused(code mpp.Code, shown [][]byte) error {
+	if _, err := c.profile.learn(parseFacts(shown)...); err != nil {
+		return err
+	}
+	return &Refusal{code}
+}
+
+// sinceAtOnce is how many floors and statuses go in one request.
+const sinceAtOnce = 64
+
+func split[T any](list []T, n int) (head, tail []T) {
+	n = min(n, len(list))
+	return list[:n], list[n:]
+}
+
+// bring sends facts to the node.
+func (c *Client) bring(ctx context.Context, l *link, facts []*record.Fact, since []mpp.Since) (*mpp.FactResponse, error) {
+	m := &mpp.FactRequest{Since: since}
+	for _, f := range facts {
+		m.Facts = append(m.Facts, f.Append(nil))
+	}
+	return request[*mpp.FactResponse](ctx, c, l, m)
+}
+
+// worst is the code that matters most of a request's results.
+func worst(results []mpp.Result) mpp.Code {
+	code := mpp.CodeOK
+	for _, r := range results {
+		if c := r.Code.Code(); c > code {
+			code = c
+		}
+	}
+	return code
+}
+
+// putBack brings every account fact the device keeps: a node that lost its
+// store, or never had the account, can serve it then.
+func (c *Client) putBack(ctx context.Context, l *link) error {
+	c.profile.mu.Lock()
+	facts := c.profile.book.sorted()
+	c.profile.mu.Unlock()
+	room := l.conn.MaxPayload() - factOverhead
+	var page []*record.Fact
+	size := 0
+	for _, f := range facts {
+		if f.Kind == record.KindNode {
+			continue
+		}
+		n := len(f.Raw) + factOverhead
+		if size+n > room && len(page) > 0 {
+			if _, err := c.bring(ctx, l, page, nil); err != nil {
+				return err
+			}
+			page, size = nil, 0
+		}
+		page, size = append(page, f), size+n
+	}
+	_, err := c.bring(ctx, l, page, nil)
+	return err
+}
+
+const factOverhead = 256
+
+// compare asks for the account's facts, and puts back, when the node's digest
+// of them is not this device's.
+func (c *Client) compare(ctx context.Context, l *link, theirs *mpp.Sum) error {
+	c.profile.mu.Lock()
+	mine := c.profile.book.sum()
+	c.profile.mu.Unlock()
+	if theirs == nil || sameSum(theirs, mine) {
+		return nil
+	}
+	if err := c.catchUp(ctx, l); err != nil {
+		return err
+	}
+	return c.putBack(ctx, l)
+}
+
+// sameSum compares a node's digest, of any length, with this device's.
+func sameSum(theirs *mpp.Sum, mine registry.Sum) bool {
+	return theirs.Count == mine.Count && bytes.Equal(theirs.Sum, mine.Total[:])
+}
+
+// catchUp fetches the account's facts, page by page.
+func (c *Client) catchUp(ctx context.Context, l *link) error {
+	var after []byte
+	for range maxPages {
+		answer, err := c.want(ctx, l, mpp.Want{All: true, After: after})
+		if err != nil {
+			return err
+		}
+		facts := parseFacts(answer.Facts)
+		if _, err := c.profile.learn(facts...); err != nil {
+			return err
+		}
+		if !answer.More || len(facts) == 0 {
+			c.mu.Lock()
+			l.caughtUp = time.Now()
+			c.mu.Unlock()
+			return nil
+		}
+		last := facts[len(facts)-1].Hash()
+		after = last[:]
+	}
+	return fmt.Errorf("asking %s for the account's facts: there is no end of them", l.address)
+}
+
+// maxPages bounds the pages of facts read from one node, each of up to a frame:
+// one that always has more would keep the device for ever.
+const maxPages = 1024
+
+// attend keeps the link alive until it ends, falls silent, or grows old.
+func (c *Client) attend(ctx context.Context, l *link) {
+	if err := c.settleOutbox(ctx, l); err != nil {
+		c.cfg.Log.Info("offering posts again", "err", err)
+	}
+	beat := time.NewTicker(c.cfg.Heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.done:
+			return
+		case <-c.rewatch():
+			if err := c.arrive(ctx, l); err != nil {
+				c.cfg.Log.Info("watching", "err", err)
+				return
+			}
+		case <-beat.C:
+			if c.old(ctx, l) {
+				return
+			}
+			if _, err := request[*mpp.Status](ctx, c, l, new(mpp.Heartbeat)); err != nil {
+				return // three tries went unanswered
+			}
+		}
+	}
+}
+
+// old reports whether the connection's keys want renewing.
+func (c *Client) old(ctx context.Context, l *link) bool {
+	age := make(chan time.Duration, 1)
+	if c.post(ctx, func(now time.Time) { age <- l.conn.KeyAge(now) }) != nil {
+		return true
+	}
+	select {
+	case a := <-age:
+		return a > rekeyAfter
+	case <-c.stop:
+		return true
+	}
+}
+
+func (c *Client) setLink(l *link) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.link = l
+	if l != nil {
+		c.failed, c.verdict = nil, silent
+	}
+	c.announce()
+}
+
+// fail notes that a whole round found no node that serves.
+func (c *Client) fail(round []error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.verdict, c.failed = judge(round)
+	c.announce()
+}
+
+// verdict is what a round's errors mean for who waits.
+type verdict int
+
+const (
+	silent  verdict = iota // at least one node may only be away
+	refused                // every node said no: calls end, Watch waits on
+	forGood                // no waiting changes it
+)
+
+// judge returns what a round's errors mean together and the one that tells most.
+// A home that is away may be back in a minute, whatever the others answer; that
+// this device was revoked is true at every node.
+func judge(round []error) (together verdict, tells error) {
+	together = forGood
+	most := silent
+	for _, err := range round {
+		if isRevoked(err) {
+			return forGood, err
+		}
+		v := judgeOne(err)
+		if tells == nil || v > most {
+			tells, most = err, v
+		}
+		together = min(together, v)
+	}
+	return together, tells
+}
+
+func judgeOne(err error) verdict {
+	var refusal *Refusal
+	switch {
+	case errors.Is(err, ErrFingerprint), errors.Is(err, ErrNoAccount), errors.Is(err, errNotTrusted), errors.Is(err, errMayNotWatch):
+		return forGood
+	case errors.As(err, &refusal):
+		return refused
+	}
+	return silent
+}
+
+// announce wakes whoever waits for a change. The caller holds mu.
+func (c *Client) announce() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// ready waits for a link. When every node said no that is the answer; silence is
+// none, so the caller's context decides how long.
+func (c *Client) ready(ctx context.Context) (*link, error) {
+	for {
+		c.mu.Lock()
+		l, failed, verdict, changed := c.link, c.failed, c.verdict, c.changed
+		c.mu.Unlock()
+		if l != nil {
+			return l, nil
+		}
+		if verdict >= refused {
+			return nil, failed
+		}
+		select {
+		case <-changed:
+		case <-c.stop:
+			return nil, ErrClosed
+		case <-ctx.Done():
+			if failed != nil {
+				return nil, failed
+			}
+			return nil, ErrNoAnswer
+		}
+	}
+}
+
+// final reports whether an answer to a call ends it: no other node is asked.
+func final(err error) bool { return err != nil && judgeOne(err) >= refused }
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,182 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"meshpresence/discovery"
+	"meshpresence/internal/key"
+	"meshpresence/transport/rud"
+	"meshpresence/transport/rud/handshake"
+)
+
+// link is one connection to one node, from the first packet to its end.
+type link struct {
+	address discovery.Address // with the fingerprint once opened
+	conn    *rud.Conn
+	node    key.Hash      // the node's name in facts, once its card came
+	sub     *subscription // what is watched here; guarded by the client's mu
+	// early are the publishers and epochs not known yet, since when; only the
+	// goroutine that watches uses it.
+	early map[string]time.Time
+	// caughtUp is when the node last told all of the account's facts; guarded by
+	// the client's mu.
+	caughtUp time.Time
+
+	once   sync.Once
+	opened chan struct{}
+	done   chan struct{}
+	err    error // why it ended; set before done closes
+}
+
+func newLink(a discovery.Address) *link {
+	return &link{address: a, opened: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (l *link) open() { close(l.opened) }
+
+func (l *link) end(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.done)
+	})
+}
+
+// candidates are the addresses to try, in order: the configured one, then the
+// profile's.
+func (c *Client) candidates() ([]discovery.Address, error) {
+	var list []discovery.Address
+	add := func(s string) error {
+		a, err := discovery.ParseAddress(s)
+		if err == nil {
+			list = append(list, a)
+		}
+		return err
+	}
+	if c.cfg.Node != "" {
+		if err := add(c.cfg.Node); err != nil {
+			return nil, err
+		}
+		if err := c.checkPin(&list[0]); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range c.profile.Nodes() {
+		if err := add(n); err != nil {
+			c.cfg.Log.Warn("a pinned address cannot be read", "address", n, "err", err)
+		}
+	}
+	if len(list) == 0 {
+		return nil, ErrNoNode
+	}
+	return unique(list), nil
+}
+
+// unique drops repetitions; an address typed without a fingerprint is another
+// one than its pin only until checkPin filled it in.
+func unique(list []discovery.Address) []discovery.Address {
+	var out []discovery.Address
+	for _, a := range list {
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// checkPin fills in the fingerprint pinned for an address typed without one,
+// and refuses one that contradicts the pin, as ssh does.
+func (c *Client) checkPin(a *discovery.Address) error {
+	for _, n := range c.profile.Nodes() {
+		pin, err := discovery.ParseAddress(n)
+		if err != nil || pin.Host != a.Host || pin.Port != a.Port {
+			continue
+		}
+		if a.Fingerprint == "" {
+			a.Fingerprint = pin.Fingerprint
+		}
+		if a.Fingerprint != pin.Fingerprint {
+			return fmt.Errorf("using %s: %w", a, ErrFingerprint)
+		}
+		return nil
+	}
+	if a.Fingerprint == "" && !c.cfg.TrustFirst && c.cfg.Confirm == nil {
+		return fmt.Errorf("using %s: it has no fingerprint and none is pinned; add it to the address, or take what is found there with --trust-first", a)
+	}
+	return nil
+}
+
+// dial reaches one node and returns a proved connection.
+func (c *Client) dial(ctx context.Context, a discovery.Address) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	to, err := resolve(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	pin, err := pinOf(a)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(a)
+	return l, c.reach(ctx, l, to, pin)
+}
+
+// reach dials and waits until the connection is proved.
+func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin handshake.Pin) error {
+	failed := make(chan error, 1)
+	err := c.post(ctx, func(now time.Time) {
+		conn, err := c.ep.Dial(now, to, pin)
+		if err != nil {
+			failed <- err
+			return
+		}
+		conn.App = l
+		l.conn = conn
+	})
+	if err != nil {
+		return err
+	}
+	select {
+	case <-l.opened:
+		return nil
+	case err = <-failed:
+	case <-l.done:
+		err = l.err
+	case <-ctx.Done():
+		err = fmt.Errorf("reaching %s: %w", l.address, ErrNoAnswer)
+	}
+	c.hangUp(l, err)
+	return err
+}
+
+// hangUp closes a link's connection.
+func (c *Client) hangUp(l *link, err error) {
+	l.end(err)
+	_ = c.post(context.Background(), func(now time.Time) {
+		if l.conn != nil {
+			l.conn.Close(now)
+		}
+	})
+}
+
+// resolve turns an address into where to send.
+func resolve(ctx context.Context, a discovery.Address) (netip.AddrPort, error) {
+	if ip, err := netip.ParseAddr(a.Host); err == nil {
+		return netip.AddrPortFrom(ip, a.Port), nil
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", a.Host)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("resolving %s: %w", a.Host, err)
+	}
+	if len(ips) == 0 {
+		return netip.AddrPort{}, fmt.Errorf("resolving %s: %w", a.Host, errors.New("no addresses"))
+	}
+	return netip.AddrPortFrom(ips[0].Unmap(), a.Port), nil
+}

@@ -1,0 +1,213 @@
+package client
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
+)
+
+// Errors of profiles that callers branch on.
+var (
+	// ErrNoProfile: the directory holds no device yet.
+	ErrNoProfile = errors.New("there is no device here yet")
+	// ErrProfileUsed: the directory holds a device already.
+	ErrProfileUsed = errors.New("there is a device here already")
+	// ErrNoAccount: the device belongs to no account yet.
+	ErrNoAccount = errors.New("this device belongs to no account yet")
+)
+
+const (
+	profileSchema = "presence.profile/1"
+	profileFile   = "profile.json"
+	// maxPins bounds the nodes a profile remembers: answers cannot grow it.
+	maxPins = 16
+)
+
+// Profile is one device on disk: its keys, the facts of its account, what it
+// has posted and received. One directory is one device; several processes may
+// share it (they take a short file lock where it matters). Its methods are safe
+// for concurrent use.
+type Profile struct {
+	dir    string
+	device *key.Device
+	static *key.Static
+	labels key.Secret
+
+	mu   sync.Mutex
+	meta meta
+	book *book
+	wall wall.Clock
+	read fs.FileInfo // of the facts file when book held all of it
+	next serial      // reserved for this process
+}
+
+// meta is profile.json.
+type meta struct {
+	Schema  string   `json:"schema"`
+	Name    string   `json:"name"`
+	Account key.Hash `json:"account"`
+	// Nodes are pinned addresses, the one to try first foremost.
+	Nodes []string `json:"nodes"`
+}
+
+// NewProfile makes a device with fresh keys in dir, which must hold none yet.
+// name is what the account's other devices call it, at most 24 bytes.
+func NewProfile(dir, name string) (*Profile, error) {
+	if len(name) > maxName {
+		return nil, fmt.Errorf("naming the device: %q is longer than %d bytes", name, maxName)
+	}
+	if _, err := os.Stat(filepath.Join(dir, profileFile)); err == nil {
+		return nil, fmt.Errorf("making a device in %s: %w", dir, ErrProfileUsed)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the profile directory: %w", err)
+	}
+	p := &Profile{dir: dir, meta: meta{Schema: profileSchema, Name: name}}
+	if err := p.makeKeys(); err != nil {
+		return nil, err
+	}
+	p.book = newBook()
+	return p, p.saveMeta()
+}
+
+// maxName is the room for a device's name in an epoch (facts.md, epoch).
+const maxName = 24
+
+func (p *Profile) makeKeys() (err error) {
+	if p.device, err = key.NewDevice(); err != nil {
+		return err
+	}
+	if p.static, err = key.NewStatic(key.X25519); err != nil {
+		return err
+	}
+	p.labels = key.NewSecret()
+	return errors.Join(
+		p.device.Save(p.path("device.key")),
+		p.static.Save(p.path("agreement.key")),
+		p.labels.Save(p.path("labels.key")),
+	)
+}
+
+// OpenProfile reads the device in dir.
+func OpenProfile(dir string) (*Profile, error) {
+	b, err := os.ReadFile(filepath.Join(dir, profileFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("opening %s: %w", dir, ErrNoProfile)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the profile: %w", err)
+	}
+	p := &Profile{dir: dir}
+	if err := json.Unmarshal(b, &p.meta); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", p.path(profileFile), err)
+	}
+	if p.meta.Schema != profileSchema {
+		return nil, fmt.Errorf("reading %s: it says %q, this program reads %q", p.path(profileFile), p.meta.Schema, profileSchema)
+	}
+	if p.device, err = key.LoadDevice(p.path("device.key")); err != nil {
+		return nil, err
+	}
+	if p.static, err = key.LoadStatic(p.path("agreement.key")); err != nil {
+		return nil, err
+	}
+	if p.labels, err = key.LoadSecret(p.path("labels.key")); err != nil {
+		return nil, err
+	}
+	p.book = newBook()
+	return p, p.reread()
+}
+
+func (p *Profile) path(name string) string { return filepath.Join(p.dir, name) }
+
+// Name is what the account's other devices call this one.
+func (p *Profile) Name() string { return p.meta.Name }
+
+// Dir is the profile's directory.
+func (p *Profile) Dir() string { return p.dir }
+
+// Device is the hash of the device's signing key: its name in facts.
+func (p *Profile) Device() string { return p.device.Author().Hash().String() }
+
+// Fingerprint is the fingerprint of the key that nodes see.
+func (p *Profile) Fingerprint() string { return p.static.Public().UDF() }
+
+// Account is the hash of the account's key, empty when there is none yet.
+func (p *Profile) Account() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.meta.Account.IsZero() {
+		return ""
+	}
+	return p.meta.Account.String()
+}
+
+// Nodes are the pinned node addresses, the one used last foremost.
+func (p *Profile) Nodes() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.meta.Nodes)
+}
+
+// pin remembers node addresses with fingerprints, the given ones in front when
+// first is set, and behind otherwise.
+func (p *Profile) pin(first bool, nodes ...string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []string
+	if first {
+		list = append(list, nodes...)
+		list = append(list, p.meta.Nodes...)
+	} else {
+		list = append(list, p.meta.Nodes...)
+		list = append(list, nodes...)
+	}
+	var unique []string
+	for _, n := range list {
+		if !slices.Contains(unique, n) && len(unique) < maxPins {
+			unique = append(unique, n)
+		}
+	}
+	if slices.Equal(unique, p.meta.Nodes) {
+		return nil
+	}
+	p.meta.Nodes = unique
+	return p.saveMeta()
+}
+
+func (p *Profile) saveMeta() error {
+	b, err := json.MarshalIndent(p.meta, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(p.path(profileFile), append(b, '\n'))
+}
+
+// writeFile replaces a file in one step and syncs it and its directory: after a
+// crash it is the old one or the new one, and once this returned, the new one.
+func writeFile(path string, b []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+package client
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
+	"meshpresence/node/mpp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func testProfile(t *testing.T) *Profile {
+	t.Helper()
+	p, err := NewProfile(filepath.Join(t.TempDir(), "device"), "phone")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// What a device remembers of a channel is a set of sequences, whatever their
+// order, as long as the holes fit the bound.
+func TestHeldIsASet(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var h held
+		have := map[int64]bool{}
+		for _, n := range rapid.SliceOfN(rapid.Int64Range(1, 2*mpp.MaxRanges), 0, 64).Draw(t, "sequences") {
+			h.add(n, 1)
+			have[n] = true
+		}
+		for n := int64(1); n <= 2*mpp.MaxRanges+1; n++ {
+			if h.has(n) != have[n] {
+				t.Fatalf("has(%d) = %v, want %v: %+v", n, h.has(n), have[n], h)
+			}
+		}
+	})
+}
+
+// "Only the Oldest in an event's signed body, or receiving all below, moves the
+// floor" (federation.md, Delivery).
+func TestFloorMovesOnlyWithCause(t *testing.T) {
+	var h held
+	h.add(5, 1)
+	if h.Floor != 0 {
+		t.Fatalf("floor %d after a hole", h.Floor)
+	}
+	h.add(7, 4)
+	if h.Floor != 3 || len(h.Ranges) != 2 {
+		t.Fatalf("floor %d and ranges %v, want 3, for Oldest is 4, and two", h.Floor, h.Ranges)
+	}
+	h.add(6, 4)
+	h.add(4, 4)
+	if h.Floor != 7 || len(h.Ranges) != 0 {
+		t.Fatalf("floor %d and ranges %v, want 7 and none", h.Floor, h.Ranges)
+	}
+}
+
+// Past the bound the lowest range is forgotten, at worst delivered again.
+func TestHolesAreBounded(t *testing.T) {
+	var h held
+	for n := int64(2); n <= 10*mpp.MaxRanges; n += 2 {
+		h.add(n, 1)
+	}
+	if len(h.Ranges) != mpp.MaxRanges {
+		t.Fatalf("%d ranges, want %d", len(h.Ranges), mpp.MaxRanges)
+	}
+}
+
+// "Processes on one profile share it: serials and sequences are reserved and
+// synced before use" (mpp.md).
+func TestTwoProcessesNeverShareASerial(t *testing.T) {
+	p := testProfile(t)
+	other, err := OpenProfile(p.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int64]bool{}
+	for range 3 * serialBlock {
+		for _, one := range []*Profile{p, other} {
+			n, err := one.takeSerial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[n] {
+				t.Fatalf("serial %d twice", n)
+			}
+			seen[n] = true
+		}
+	}
+	again, err := OpenProfile(p.Dir()) // as after a crash
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := again.takeSerial(); seen[n] {
+		t.Fatalf("serial %d again after a restart", n)
+	}
+}
+
+// Sequences are 1, 2, 3 ... and Oldest is the lowest one unexpired.
+func TestSequencesAndOldest(t *testing.T) {
+	p := testProfile(t)
+	s, err := p.readState()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct{ now, expires, oldest int64 }{{100, 200, 1}, {100, 150, 1}, {160, 300, 1}, {210, 300, 3}} {
+		sequence, oldest := s.post("main", wall.Time(c.now), wall.Time(c.expires))
+		if sequence != int64(i+1) || oldest != c.oldest {
+			t.Errorf("post %d: sequence %d, oldest %d, want %d and %d", i, sequence, oldest, i+1, c.oldest)
+		}
+	}
+}
+
+func TestProfileIsRefusedTwice(t *testing.T) {
+	p := testProfile(t)
+	if _, err := NewProfile(p.Dir(), "again"); !errors.Is(err, ErrProfileUsed) {
+		t.Errorf("a second device in one directory: %v, want ErrProfileUsed", err)
+	}
+	if _, err := OpenProfile(t.TempDir()); !errors.Is(err, ErrNoProfile) {
+		t.Errorf("an empty directory: %v, want ErrNoProfile", err)
+	}
+}
+
+// "Key files wider than 0600 are refused" (federation.md, Defaults).
+func TestWideKeyFileIsRefused(t *testing.T) {
+	p := testProfile(t)
+	if err := os.Chmod(p.path("device.key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenProfile(p.Dir()); !errors.Is(err, key.ErrMode) {
+		t.Errorf("a key file that others can read: %v, want ErrMode", err)
+	}
+}
+
+// A fingerprint that contradicts the pin is refused as ssh does, and an address
+// without one wants a decision.
+func TestPins(t *testing.T) {
+	p := testProfile(t)
+	const pin = "mpp://192.0.2.1:6770/MBRH-UUQI-L74N-JLVK-2JRA-J6UX-2QFI"
+	if err := p.pin(true, pin); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		node string
+		want error
+	}{
+		{pin, nil}, {"mpp://192.0.2.1:6770", nil},
+		{"mpp://192.0.2.1:6770/MDAJ-R6TM-IKUX-TQUK-LRCN-PCX2-3LDQ", ErrFingerprint},
+	} {
+		c2 := newClient(p, Config{Node: c.node, Heartbeat: time.Second})
+		list, err := c2.candidates()
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.node, err, c.want)
+		}
+		if err == nil && (len(list) != 1 || list[0].String() != pin) {
+			t.Errorf("%s: candidates %v, want the pin alone", c.node, list)
+		}
+	}
+	if _, err := newClient(p, Config{Node: "mpp://192.0.2.2:6770"}).candidates(); err == nil {
+		t.Error("an address without fingerprint or pin was taken")
+	}
+	if _, err := newClient(testProfile(t), Config{}).candidates(); !errors.Is(err, ErrNoNode) {
+		t.Errorf("no node known: %v, want ErrNoNode", err)
+	}
+}
