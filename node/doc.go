@@ -1,0 +1,43 @@
+// Package node assembles a presence node from its rooms, owns its goroutines
+// and performs the effects that the rooms return as data.
+//
+// One loop owns everything that decides: the RUD endpoint, the sessions of the
+// connected devices, the registry. Nothing in it waits for a disk, a peer or a
+// device. What takes time is handed over and comes back as a function to run in
+// the loop:
+//
+//	socket -> reader -> loop -> socket
+//	                     |  \
+//	                     |   writer     store: batch, Sync, answer
+//	                     |   forwarder  copies at a second home
+//	                     |
+//	                federation          gossip, sync: one door in, Judge and Merge
+//
+// # One event
+//
+// A published event is parsed, checked against its device's rights, merged in
+// memory and handed to the writer. When its batch is synced the loop gossips
+// it, tells the devices watching here, and asks a second home of the account
+// for a copy; the publisher is answered when that home confirmed, or after
+// [CopyWait] with 202 (federation.md, Acknowledged). A fact that came by gossip
+// or sync is told to the devices at once: its publisher's acknowledgement rests
+// on its homes, not on this node.
+//
+// # Goroutines
+//
+// Every go statement of the product: its file, what it runs, and its end.
+//
+//	node.go                    the reader of the device socket; ends when Close closes it
+//	node.go                    the loop; ends when Close says stop
+//	node.go                    the writer of the store; ends when its queue is closed
+//	node.go                    the forwarders, ForwardWorkers of them, who ask second homes; as the writer
+//	store/open.go              the store's group commit; ends at the store's Close
+//	client/client.go           the device's keeper of links; ends at the client's Close
+//	client/client.go           the reader of the device's socket; ends when it is closed
+//	client/client.go           the device's loop; ends at the client's Close
+//	client/client.go           the reader of a socket that Rebind opened; as the first
+//	cmd/presence/terminal.go   the wait for what a person types; ends with the process
+//
+// Package federation runs its loop, its publisher and one task for each dial,
+// greeting and sync under way in a WaitGroup of its own, which Close waits for.
+package node

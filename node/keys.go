@@ -1,0 +1,119 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+)
+
+// keys are what makes a node this node. Losing the directory they lie in is
+// being a new node; losing store/ is not (federation.md, The devices' part).
+type keys struct {
+	node  *key.Node   // signs node and host facts; libp2p's identity
+	rud   *key.Static // devices pin its fingerprint
+	reset key.Secret  // makes reset tokens
+	realm *key.Realm  // nil when the realm's key is elsewhere
+	// member is the fact that admits this node, once one was signed.
+	member *record.Fact
+}
+
+// loadKeys reads the key directory and makes what is missing.
+func loadKeys(dir, realmFile string) (*keys, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the key directory: %w", err)
+	}
+	k := new(keys)
+	var err error
+	if k.node, err = loadOrMake(filepath.Join(dir, "node.key"), key.LoadNode, key.NewNode, (*key.Node).Save); err != nil {
+		return nil, err
+	}
+	makeStatic := func() (*key.Static, error) { return key.NewStatic(key.X25519) }
+	if k.rud, err = loadOrMake(filepath.Join(dir, "rud.key"), key.LoadStatic, makeStatic, (*key.Static).Save); err != nil {
+		return nil, err
+	}
+	if k.reset, err = loadOrMake(filepath.Join(dir, "reset.key"), key.LoadSecret, freshSecret, key.Secret.Save); err != nil {
+		return nil, err
+	}
+	if k.member, err = loadFact(filepath.Join(dir, "member")); err != nil {
+		return nil, err
+	}
+	if k.realm, err = loadRealm(dir, realmFile, k.member != nil); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// loadRealm reads the realm's key from the file given, else from the key
+// directory, where the first start of a lone node makes one.
+func loadRealm(dir, file string, member bool) (*key.Realm, error) {
+	load := func(path string) (*key.Realm, error) { return key.LoadRealm(path, nil) }
+	if file != "" {
+		k, err := load(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading the realm key: %w", err)
+		}
+		return k, nil
+	}
+	own := filepath.Join(dir, "realm.key")
+	if member {
+		k, err := load(own)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // moved off the node, as advised
+		}
+		return k, err
+	}
+	save := func(k *key.Realm, path string) error { return k.Save(path, nil) }
+	return loadOrMake(own, load, key.NewRealm, save)
+}
+
+func freshSecret() (key.Secret, error) { return key.NewSecret(), nil }
+
+// loadOrMake reads a key file, or makes the key and its file when there is none.
+func loadOrMake[K any](path string, load func(string) (K, error), fresh func() (K, error), save func(K, string) error) (K, error) {
+	k, err := load(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	if k, err = fresh(); err != nil {
+		return k, fmt.Errorf("making %s: %w", filepath.Base(path), err)
+	}
+	return k, save(k, path)
+}
+
+// loadFact reads a signed fact kept beside the keys, nil when there is none.
+func loadFact(path string) (*record.Fact, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Base(path), err)
+	}
+	f, err := record.Parse(b)
+	if err == nil {
+		err = f.Verify()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return f, nil
+}
+
+// saveFact writes a signed fact beside the keys: after a crash the file is the old
+// one or the new one.
+func saveFact(path string, f *record.Fact) error {
+	tmp, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	_, err = tmp.Write(f.Append(nil))
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
+	}
+	return os.Rename(tmp.Name(), path)
+}

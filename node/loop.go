@@ -1,0 +1,112 @@
+package node
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"meshpresence/node/registry"
+	"meshpresence/transport/udpport"
+)
+
+const (
+	// deliverEvery is how often sessions with something due are looked at.
+	deliverEvery = 20 * time.Millisecond
+	idle         = time.Hour
+)
+
+// read hands batches of datagrams to the loop until the socket is closed.
+func (n *Node) read() {
+	defer n.running.Done()
+	for {
+		var b *udpport.Batch
+		select {
+		case b = <-n.empty:
+		case <-n.stop:
+			return
+		}
+		if _, err := n.port.ReadBatch(b); err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				n.log.Error("reading from the device socket ended", "err", err)
+			}
+			return
+		}
+		select {
+		case n.full <- b:
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+// loop owns everything that decides. It is the only reader of the clock below
+// package cmd.
+func (n *Node) loop() {
+	defer n.running.Done()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case b := <-n.full:
+			n.receive(time.Now(), b)
+			n.empty <- b
+		case f := <-n.posts:
+			f(time.Now())
+		case <-timer.C:
+		case <-n.stop:
+			return
+		}
+		timer.Reset(n.turn(time.Now()))
+	}
+}
+
+// receive feeds one batch of datagrams to the endpoint.
+func (n *Node) receive(now time.Time, b *udpport.Batch) {
+	for i := range b.Messages[:b.N] {
+		m := &b.Messages[i]
+		n.ep.Receive(now, m.Addr, m.Data)
+	}
+}
+
+// turn does what is due, sends what was queued and returns how long the loop
+// may sleep.
+func (n *Node) turn(now time.Time) time.Duration {
+	if d := n.ep.Deadline(); !d.IsZero() && !d.After(now) {
+		n.ep.Advance(now)
+	}
+	next := n.deliverDue(now)
+	if !now.Before(n.sweepAt) {
+		n.sweep(now)
+	}
+	if !now.Before(n.renewAt) {
+		n.renew(now)
+	}
+	if err := n.port.Flush(); err != nil && !errors.Is(err, net.ErrClosed) {
+		n.log.Warn("sending to devices", "err", err)
+	}
+	return n.sleep(now, next)
+}
+
+// sleep is the time to the earliest of the deadlines.
+func (n *Node) sleep(now, next time.Time) time.Duration {
+	for _, t := range [...]time.Time{n.ep.Deadline(), n.sweepAt, n.renewAt} {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	if next.IsZero() {
+		return idle
+	}
+	return max(0, next.Sub(now))
+}
+
+// sweep forgets what expired and closes sessions that fell silent.
+func (n *Node) sweep(now time.Time) {
+	n.sweepAt = now.Add(registry.SweepEvery())
+	n.reg.Expire(n.wall.Now(), &n.fx)
+	n.commit(now, false, nil)
+	if n.reg.NodeFact(n.id) == nil {
+		n.renewAt = now // the clock jumped past our own card's life
+	}
+	n.closeSilent(now)
+}
