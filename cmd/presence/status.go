@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"meshpresence/node/client"
+)
+
+// status is presence status.
+type status struct{}
+
+// Help is shown by --help.
+func (*status) Help() string {
+	return `What this device knows is shown even when no node can be reached; the exit code is 3 then.
+
+Examples:
+
+  presence status
+  presence --profile phone status --json`
+}
+
+// standing is the result: presence.status/1.
+type standing struct {
+	Schema      string   `json:"schema"`
+	Profile     string   `json:"profile"`
+	Name        string   `json:"name"`
+	Device      string   `json:"device"`
+	Fingerprint string   `json:"fingerprint"`
+	Account     *string  `json:"account"`
+	AccountKey  bool     `json:"account_key"`
+	Node        *string  `json:"node"`
+	Endpoint    *string  `json:"endpoint"`
+	RTT         *float64 `json:"rtt_ms"`
+	Kept        *int     `json:"kept"`
+	Homes       []string `json:"homes"` // addresses, all of each node's
+	Devices     []member `json:"devices"`
+}
+
+// member is a device of the account.
+type member struct {
+	Device string   `json:"device"`
+	Name   *string  `json:"name"`
+	Roles  []string `json:"roles"`
+}
+
+// Run shows what is known, the node's part too when one answers.
+func (v *status) Run(a *app) error {
+	p, err := a.openProfile()
+	if err != nil {
+		return err
+	}
+	s := standingOf(p)
+	silent := v.ask(a, p, &s)
+	if err := a.emit(s, s.lines()...); err != nil {
+		return err
+	}
+	return silent
+}
+
+// ask adds what a node says.
+func (v *status) ask(a *app, p *client.Profile, s *standing) error {
+	l, err := a.reach(p)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	said, err := l.Status(l.ctx)
+	if err != nil {
+		return l.fault(err, exitNoAnswer)
+	}
+	rtt := milliseconds(said.RTT)
+	s.Node, s.Endpoint, s.RTT, s.Kept = textOrNull(said.Node), endpointOrNull(said.Endpoint), &rtt, &said.Kept
+	s.Homes = list(said.Homes)
+	return nil
+}
+
+func standingOf(p *client.Profile) standing {
+	s := standing{
+		Schema: "presence.status/1", Profile: p.Dir(), Name: p.Name(), Device: p.Device(), Fingerprint: p.Fingerprint(),
+		Account: textOrNull(p.Account()), AccountKey: p.HasAccountKey(), Homes: list(p.Homes()), Devices: []member{},
+	}
+	for _, d := range p.Devices() {
+		s.Devices = append(s.Devices, member{Device: d.ID, Name: textOrNull(d.Name), Roles: list(d.Roles.Strings())})
+	}
+	return s
+}
+
+// lines are for people: a label, then what is known.
+func (s standing) lines() []string {
+	var lines []string
+	add := func(label, format string, args ...any) {
+		lines = append(lines, fmt.Sprintf("%-10s", label)+printable(fmt.Sprintf(format, args...)))
+	}
+	or := func(s *string, none string) string {
+		if s == nil {
+			return none
+		}
+		return *s
+	}
+	add("device", "%s %s", s.Name, s.Device)
+	add("account", "%s", or(s.Account, "none"))
+	add("profile", "%s", s.Profile)
+	add("node", "%s", or(s.Node, "none in reach"))
+	if s.RTT != nil {
+		add("", "sees %s, answers in %.1f ms", or(s.Endpoint, "no address"), *s.RTT)
+	}
+	homes := oneEach(s.Homes)
+	for _, h := range homes {
+		add("kept at", "%s", h)
+	}
+	for _, d := range s.Devices {
+		add("member", "%s %s (%s)", or(d.Name, "unnamed"), short(d.Device), strings.Join(d.Roles, ", "))
+	}
+	switch {
+	case s.Kept == nil || *s.Kept == 0:
+	case len(homes) < 2:
+		add("outbox", "%s kept here too: only one node has them", plural(*s.Kept, "post"))
+	default:
+		add("outbox", "%s not yet at two nodes", plural(*s.Kept, "post"))
+	}
+	return lines
+}

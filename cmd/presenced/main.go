@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"meshpresence/node"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one kills: nobody waits on a hang.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole command: it returns the exit code.
+func run(ctx context.Context, args []string, out, errs io.Writer) int {
+	var o options
+	over := false // help or version was printed
+	parser, err := kong.New(&o,
+		kong.Name("presenced"),
+		kong.Description(description),
+		kong.Writers(out, errs),
+		kong.Exit(func(int) { over = true }),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: helpWidth, NoAppDescFormat: true}),
+		kong.Vars{"version": "presenced " + version(), "state": usualState()},
+	)
+	if err != nil {
+		return report(errs, err)
+	}
+	_, err = parser.Parse(args)
+	switch {
+	case over:
+		return exitOK
+	case err != nil:
+		return report(errs, &fault{err: err, code: exitUsage, hint: "see: presenced --help"})
+	}
+	return report(errs, o.serve(ctx, out, errs))
+}
+
+// serve runs a node until ctx ends.
+func (o *options) serve(ctx context.Context, out, errs io.Writer) error {
+	cfg, err := o.config()
+	if err != nil {
+		return err
+	}
+	cfg.Log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: o.LogLevel}))
+	fresh := !hasRealmKey(cfg)
+	n, err := node.Start(ctx, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it ran
+		}
+		return wrapStart(err)
+	}
+	r := readyOf(n, cfg)
+	r.FirstStart = fresh && hasRealmKey(cfg)
+	if err := r.print(out, o.JSON); err != nil {
+		n.Close()
+		return err
+	}
+	<-ctx.Done()
+	if err := n.Close(); err != nil {
+		return fmt.Errorf("stopping: %w", err)
+	}
+	return nil
+}
