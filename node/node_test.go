@@ -143,7 +143,7 @@ func dial(t *testing.T, p *client.Profile, n addressed) *client.Client {
 func account(t *testing.T, name string, n addressed) *client.Client {
 	t.Helper()
 	c := dial(t, newProfile(t, name), n)
-	if err := c.CreateAccount(testContext(t), nil); err != nil {
+	if err := c.CreateAccount(testContext(t), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	return c

@@ -117,7 +117,7 @@ func TestAccountFromElsewhereIsNotAdmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	wantRefusal(t, other.CreateAccount(testContext(t), nil), mpp.CodeNotAdmitted)
+	wantRefusal(t, other.CreateAccount(testContext(t), nil, ""), mpp.CodeNotAdmitted)
 	check()
 }
 

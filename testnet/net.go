@@ -166,7 +166,7 @@ func (n *testnet) addDevices(ctx context.Context) (err error) {
 	if n.phone, err = n.newDevice("phone", a); err != nil {
 		return err
 	}
-	if err := n.phone.client.CreateAccount(ctx, nil); err != nil {
+	if err := n.phone.client.CreateAccount(ctx, nil, ""); err != nil {
 		return err
 	}
 	if n.laptop, err = n.inviteDevice(ctx, "laptop", b); err != nil {
@@ -178,7 +178,7 @@ func (n *testnet) addDevices(ctx context.Context) (err error) {
 	if n.witness, err = n.newDevice("witness", c); err != nil {
 		return err
 	}
-	if err := n.witness.client.CreateAccount(ctx, nil); err != nil {
+	if err := n.witness.client.CreateAccount(ctx, nil, ""); err != nil {
 		return err
 	}
 	for _, d := range n.watchers() {

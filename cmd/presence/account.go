@@ -78,7 +78,7 @@ func (v *accountCreate) Run(a *app) error {
 		}
 		l.wait.begin()
 	}
-	if err := l.fault(l.CreateAccount(l.ctx, passphrase), exitNoAnswer); err != nil {
+	if err := l.fault(l.CreateAccount(l.ctx, passphrase, ""), exitNoAnswer); err != nil {
 		return err
 	}
 	return v.tell(a, l)

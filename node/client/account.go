@@ -26,7 +26,7 @@ const accountFile = "account.key"
 // device's fact, the first epoch; brings them to the node in use and names the
 // nodes that keep the account. A second call after a failure goes on with the
 // key made first.
-func (c *Client) CreateAccount(ctx context.Context, passphrase []byte) error {
+func (c *Client) CreateAccount(ctx context.Context, passphrase []byte, code string) error {
 	account, err := c.profile.accountKey(passphrase)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.CreateAccount(ctx, []byte("a passphrase")); err != nil {
+	if err := c.CreateAccount(ctx, []byte("a passphrase"), ""); err != nil {
 		log.Fatal(err)
 	}
 	receipt, err := c.Publish(ctx, client.Post{Data: []byte("dinner is ready")})
@@ -91,7 +91,7 @@ func ExampleClient_AddDevice() {
 		log.Fatal(err)
 	}
 	defer first.Close()
-	if err := first.CreateAccount(ctx, nil); err != nil {
+	if err := first.CreateAccount(ctx, nil, ""); err != nil {
 		log.Fatal(err)
 	}
 	if _, err := first.Publish(ctx, client.Post{Label: "door", Data: []byte("open")}); err != nil {

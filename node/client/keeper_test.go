@@ -103,7 +103,7 @@ func TestCreateAccountGoesOn(t *testing.T) {
 		}
 	}
 	p.mu.Unlock()
-	if err := c.CreateAccount(testContext(t), nil); err != nil {
+	if err := c.CreateAccount(testContext(t), nil, ""); err != nil {
 		t.Error(err)
 	}
 	if len(p.Homes()) == 0 {

@@ -48,7 +48,7 @@ func testContext(t *testing.T) context.Context {
 func account(t *testing.T, n *node.Node) *Client {
 	t.Helper()
 	c := dialTo(t, testProfile(t), n)
-	if err := c.CreateAccount(testContext(t), nil); err != nil {
+	if err := c.CreateAccount(testContext(t), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	return c

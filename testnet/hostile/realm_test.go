@@ -178,7 +178,7 @@ func profile(t testing.TB, name string) *client.Profile {
 func newAccount(t testing.TB, name, address string) *person {
 	t.Helper()
 	p := dial(t, profile(t, name), address)
-	if err := p.CreateAccount(testContext(t), nil); err != nil {
+	if err := p.CreateAccount(testContext(t), nil, ""); err != nil {
 		t.Fatal(err)
 	}
 	return p
