@@ -39,6 +39,7 @@ type Row struct {
 
 // Third-party modules, each with its reason to be here.
 const (
+	barcode    = "github.com/boombuler/barcode"         // QR codes: no dependencies, kept, chooses the mask
 	bbolt      = "go.etcd.io/bbolt"                     // the store's backend: one file, fsync when asked
 	circl      = "github.com/cloudflare/circl"          // Ed448 and X448, which std lacks
 	crypto     = "golang.org/x/crypto"                  // ChaCha20-Poly1305, Argon2, SHA-3 and HKDF of the drafts
@@ -99,7 +100,7 @@ var Table = []Row{
 	{Floor: 7, Path: "node"},
 
 	// besides its two rooms the tool knows the form of a node's address
-	{Floor: 8, Path: "cmd/presence", Modules: []string{kong, xterm}, Only: []string{"node/client", "node/admin", "discovery"}},
+	{Floor: 8, Path: "cmd/presence", Modules: []string{barcode, kong, xterm}, Only: []string{"node/client", "node/admin", "discovery"}},
 	{Floor: 8, Path: "cmd/presenced", Modules: []string{kong, xterm}},
 
 	{Floor: TestFloor, Path: "testnet", Modules: []string{xterm}, Only: []string{"node", "node/client"}},
