@@ -106,6 +106,8 @@ var Table = []Row{
 	{Floor: TestFloor, Path: "testnet", Modules: []string{xterm}, Only: []string{"node", "node/client"}},
 	{Floor: TestFloor, Path: "testnet/bench", Any: true},
 	{Floor: TestFloor, Path: "testnet/checks", Any: true},
+	{Floor: TestFloor, Path: "testnet/docker", Any: true},
+	{Floor: TestFloor, Path: "testnet/docker/device", Any: true},
 	{Floor: TestFloor, Path: "testnet/hostile", Any: true, Modules: []string{libp2p, multiaddr, xsys}},
 	{Floor: TestFloor, Path: "testnet/lab", Any: true, Modules: []string{xsys}},
 	{Floor: TestFloor, Path: "testnet/sim", Any: true},
