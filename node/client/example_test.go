@@ -15,9 +15,7 @@ import (
 // startNode runs a node for the examples; a device needs nothing but its
 // address.
 func startNode(dir string) *node.Node {
-	n, err := node.Start(context.Background(), node.Config{
-		State: filepath.Join(dir, "node"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-	})
+	n, err := node.Start(context.Background(), nodeConfig(dir))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -10,27 +10,28 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
-	"meshpresence/node"
 	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
 )
 
-// startNode runs a node until the test ends.
-func startNode(t *testing.T) *node.Node {
+// StartNode runs a node with its state in dir: set by the tests outside this
+// package, because node imports client.
+var StartNode func(ctx context.Context, dir string) (address string, stop func() error, err error)
+
+// startNode runs a node until the test ends and returns its device address.
+func startNode(t *testing.T) string {
 	t.Helper()
-	n, err := node.Start(t.Context(), node.Config{
-		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-	})
+	address, stop, err := StartNode(t.Context(), filepath.Join(t.TempDir(), "node"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { n.Close() })
-	return n
+	t.Cleanup(func() { stop() })
+	return address
 }
 
-func dialTo(t *testing.T, p *Profile, n *node.Node) *Client {
+func dialTo(t *testing.T, p *Profile, node string) *Client {
 	t.Helper()
-	c, err := Dial(p, Config{Node: n.DeviceAddress()})
+	c, err := Dial(p, Config{Node: node})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func testContext(t *testing.T) context.Context {
 }
 
 // account is a profile's client with a new account at n.
-func account(t *testing.T, n *node.Node) *Client {
+func account(t *testing.T, n string) *Client {
 	t.Helper()
 	c := dialTo(t, testProfile(t), n)
 	if err := c.CreateAccount(testContext(t), nil, ""); err != nil {

@@ -7,15 +7,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/wall"
 	"meshpresence/node/mpp"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func testProfile(t *testing.T) *Profile {
 	t.Helper()
