@@ -62,6 +62,7 @@ type ConnectResponse struct {
 	Peers             []string // OURS: addresses of other nodes to try
 	Facts             *Sum     // OURS: what the node has of the account's own facts
 	History           *History // OURS: how much this node ever stored for the account
+	Gone              []Since  // OURS: what the account's quota dropped of channels the device holds less of: all up to Floor
 	FromService
 }
 
@@ -76,6 +77,7 @@ func (m *ConnectResponse) Append(b []byte) []byte {
 	b = appendStrings(b, "Peers", m.Peers)
 	b = m.Facts.append(b, "Facts")
 	b = m.History.append(b, "History")
+	b = appendList(b, "Gone", m.Gone, appendSince)
 	return m.end(b)
 }
 
@@ -93,6 +95,8 @@ func (m *ConnectResponse) member(r *jsonbcd.Reader, name []byte) error {
 	case "History":
 		m.History = new(History)
 		return readObject(r, m.History)
+	case "Gone":
+		return readList(r, &m.Gone, MaxSince, readSince)
 	}
 	return m.FromService.member(r, name)
 }
@@ -127,8 +131,9 @@ func (s *Sum) member(r *jsonbcd.Reader, name []byte) error {
 // History names a node's store and counts the events it ever stored for the
 // account: another ID or a smaller count means that some may be lost.
 type History struct {
-	ID    []byte // at most MaxID bytes
-	Count int64
+	ID      []byte // at most MaxID bytes
+	Count   int64
+	Dropped int64 // events that found no room in the account's quota since the store was made
 }
 
 func (h *History) append(b []byte, name string) []byte {
@@ -138,6 +143,7 @@ func (h *History) append(b []byte, name string) []byte {
 	b = jsonbcd.AppendObject(jsonbcd.AppendName(b, name))
 	b = appendBinary(b, "Id", h.ID)
 	b = appendInt64(b, "Count", h.Count)
+	b = appendInt(b, "Dropped", Int{h.Dropped, h.Dropped != 0})
 	return jsonbcd.AppendObjectEnd(b)
 }
 
@@ -147,6 +153,8 @@ func (h *History) member(r *jsonbcd.Reader, name []byte) error {
 		return readBinary(r, &h.ID, 0, MaxID)
 	case "Count":
 		return readInt64(r, &h.Count)
+	case "Dropped":
+		return readInt64(r, &h.Dropped)
 	}
 	return r.Skip()
 }

@@ -58,13 +58,13 @@
 //	tag                        draft section              own members
 //	PresenceConnectRequest     MPP-03 Subscribe           OURS: Attach B32, Timeout I (ms)
 //	PresenceDisconnectRequest  MPP-03 Unsubscribe         OURS: Attach B32
-//	PresenceHeartbeat          MPP-03 Status request      -
+//	PresenceHeartbeat          MPP-03 Status request      OURS: Devices Bool
 //	PresenceEndpointRequest    STUN role                  -
 //	PresenceAcknowledge        MPP-03 Acknowledgement     -
 //	PresenceResolveRequest     MPP-03 DNS Proxy           DnsRequest B (RFC 1035)
 //	PresenceFactRequest        OURS                       Facts [fact], Want [{Want}], Since [{Since}]
 //	PresencePublishRequest     MPP-03 events posted       OURS: Event fact
-//	PresenceFetchRequest       OURS                       Channel S, Publisher B32, Sequence I, Store S, After B32
+//	PresenceFetchRequest       OURS                       Channel S, Publisher B32, Sequence I, Store S, After B32, Statuses Bool
 //	PresenceJoinRequest        OURS                       Step I, Id B8, Nonce B32, Name S, Keys [B], Mac B32,
 //	                                                      Signature B, Facts [fact]
 //	PresenceInviteRequest      MPP-00 Invite              OURS: Session B, Facts [fact]; Request {SessionRequest}
@@ -80,10 +80,10 @@
 //
 //	tag                        draft section              own members
 //	PresenceConnectResponse    MPP-03 Subscribe response  ConnectionTimeout I (ms); OURS: Node fact, Peers [S],
-//	                                                      Facts {Sum}, History {History}
+//	                                                      Facts {Sum}, History {History}, Gone [{Since}]
 //	PresenceErrorInvalidSerial reference                  Serial I
 //	PresenceStatus             MPP-03 Status              OURS: Serial I, Stores [{StoreStatus}], Ticks I,
-//	                                                      LeapSeconds I, Devices [{DeviceStatus}]
+//	                                                      LeapSeconds I, Devices [{DeviceStatus}], More Bool
 //	PresenceEndpointResponse   STUN role                  -
 //	PresenceNotify             MPP-03 Publish             Bitmask B, Serial I; OURS: Stores [{StoreStatus}], Events [fact]
 //	PresenceResolveResponse    MPP-03 DNS Proxy           DnsResponse B (RFC 1035)
@@ -106,15 +106,15 @@
 //	                    OURS: Candidates [{UdpEndpoint}], Ticket B | MessageId S, Sender S, Recipient S
 //	ServiceAccessToken  Token B, SharedSecret B | Prefix S, Mapping S, Endpoints [S]
 //	StoreStatus         Store S, Index I, Digest B   (our events: label tag in base32, Serial, event's hash)
-//	DeviceStatus        Id S, Status S, Comment S, LastConnected D
+//	DeviceStatus        Id S, Status S (a Reason), Comment S, LastConnected D; OURS: Node S, Since D
 //	Want    OURS        Kind S, Account B32, Sub B, Hash B32, After B32, All Bool
 //	Since   OURS        Publisher B32, then Tag B16, Serial I (a status)
 //	                    or Channel S, Floor I, Ranges [I] (queued events; pairs from, to)
 //	Result  OURS        Hash B32, Code I, Copies I, RetryAfter I (ms)
 //	Sum     OURS        Count I, Sum B32 (of hashes, modulo 2^256, big endian)
-//	History OURS        Id B, Count I
+//	History OURS        Id B, Count I, Dropped I (absent: none)
 //
-// More and All are written only when true.
+// More, All, Devices of a heartbeat and Statuses are written only when true.
 //
 // # Codes
 //
@@ -123,6 +123,21 @@
 // serial, 410 revoked, 413 too-large, 429 quota, 501 not-offered, 503 draining,
 // 507 disk-full. 100 to 299 is success, as in the reference, whose presence
 // service never sends one.
+//
+// # Reasons
+//
+// DeviceStatus.Status is a [Reason]: watching, watching-elsewhere, unconfirmed,
+// connected, unknown; detached, never-attached, attachment-expired, may-not-watch,
+// revoked, not-listed, no-such-device, node-expelled, node-unknown,
+// account-not-kept, clock-doubtful. Comment holds further ones that are true
+// besides. A device that is silent is unknown and never offline.
+//
+// # What is gone
+//
+// History.Id is made with a node's store and Count says how many events it ever
+// wrote: another Id, or a smaller Count than a device saw before, means that the
+// store was lost or rolled back. Gone says of which channels the account's quota
+// dropped what the device did not say it holds: all up to Floor.
 //
 // # Store masks
 //

@@ -136,7 +136,7 @@ func FuzzDecoder(f *testing.F) {
 func BenchmarkDecode(b *testing.B) {
 	var d Decoder
 	for _, m := range []Message{
-		&Heartbeat{client(300)}, &Acknowledge{client(300)}, &EndpointRequest{client(300)},
+		&Heartbeat{FromClient: client(300)}, &Acknowledge{client(300)}, &EndpointRequest{client(300)},
 		&ConnectRequest{hash(1), N(1000), client(1)},
 		&Status{Serial: N(1), Ticks: N(1), FromService: service(N(1))},
 		&Notify{Serial: N(1), Events: [][]byte{eventFact, eventFact}, FromService: service(N(1))},
@@ -157,7 +157,7 @@ func BenchmarkDecode(b *testing.B) {
 func BenchmarkAppend(b *testing.B) {
 	buffer := make([]byte, 0, 1200)
 	for _, m := range []Message{
-		&Heartbeat{client(300)}, &EndpointResponse{service(N(1))},
+		&Heartbeat{FromClient: client(300)}, &EndpointResponse{service(N(1))},
 		&Status{Serial: N(1), Ticks: N(1), FromService: service(N(1))},
 		&Notify{Serial: N(1), Events: [][]byte{eventFact, eventFact}, FromService: service(N(1))},
 	} {

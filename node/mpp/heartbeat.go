@@ -8,6 +8,7 @@ import (
 // Heartbeat keeps the connection alive (MPP-03 Status request; MPP-00 Keep
 // Alive). Status answers it.
 type Heartbeat struct {
+	Devices bool // OURS: answer with Status.Devices of the session's account
 	FromClient
 }
 
@@ -15,7 +16,16 @@ type Heartbeat struct {
 func (*Heartbeat) Tag() string { return "PresenceHeartbeat" }
 
 // Append appends the tagged message.
-func (m *Heartbeat) Append(b []byte) []byte { return m.end(appendOpen(b, m.Tag())) }
+func (m *Heartbeat) Append(b []byte) []byte {
+	return m.end(appendTrue(appendOpen(b, m.Tag()), "Devices", m.Devices))
+}
+
+func (m *Heartbeat) member(r *jsonbcd.Reader, name []byte) error {
+	if string(name) == "Devices" {
+		return readTrue(r, &m.Devices)
+	}
+	return m.FromClient.member(r, name)
+}
 
 // Status answers a Heartbeat: endpoint, time, and the last status published
 // (MPP-03 Status).
@@ -25,6 +35,7 @@ type Status struct {
 	Ticks       Int            // OURS: 100 ns since 0001-01-01 UTC
 	LeapSeconds Int            // OURS: TAI - UTC, seconds
 	Devices     []DeviceStatus // OURS: MPP-00 participants, when asked
+	More        bool           // OURS: there are devices that found no room
 	FromService
 }
 
@@ -39,6 +50,7 @@ func (m *Status) Append(b []byte) []byte {
 	b = appendInt(b, "Ticks", m.Ticks)
 	b = appendInt(b, "LeapSeconds", m.LeapSeconds)
 	b = appendList(b, "Devices", m.Devices, appendDeviceStatus)
+	b = appendTrue(b, "More", m.More)
 	return m.end(b)
 }
 
@@ -54,6 +66,8 @@ func (m *Status) member(r *jsonbcd.Reader, name []byte) error {
 		return readInt(r, &m.LeapSeconds)
 	case "Devices":
 		return readList(r, &m.Devices, MaxDevices, readDeviceStatus)
+	case "More":
+		return readTrue(r, &m.More)
 	}
 	return m.FromService.member(r, name)
 }
@@ -89,12 +103,16 @@ func (s *StoreStatus) member(r *jsonbcd.Reader, name []byte) error {
 	return r.Skip()
 }
 
-// DeviceStatus is one participant of the account (MPP-00).
+// DeviceStatus is one participant of the account (MPP-00). Presence is three
+// facts and never one flag: what the device declared (Node and Since, from its own
+// attach fact), when it was last heard, and how it can be reached (Status).
 type DeviceStatus struct {
-	Id            string
-	Status        string
-	Comment       string
-	LastConnected wall.Time
+	Id            string    // the device's hash
+	Status        string    // a Reason
+	Comment       string    // further reasons that hold, with a space between
+	LastConnected wall.Time // when it, or the beacon that lists it, was heard; 0 = never
+	Node          string    // OURS: hash of the node it is or was attached at
+	Since         wall.Time // OURS: when it signed that; 0 = never
 }
 
 func appendDeviceStatus(b []byte, d *DeviceStatus) []byte {
@@ -103,6 +121,8 @@ func appendDeviceStatus(b []byte, d *DeviceStatus) []byte {
 	b = appendString(b, "Status", d.Status)
 	b = appendString(b, "Comment", d.Comment)
 	b = appendTime(b, "LastConnected", d.LastConnected)
+	b = appendString(b, "Node", d.Node)
+	b = appendTime(b, "Since", d.Since)
 	return jsonbcd.AppendObjectEnd(b)
 }
 
@@ -118,6 +138,10 @@ func (d *DeviceStatus) member(r *jsonbcd.Reader, name []byte) error {
 		return readString(r, &d.Comment)
 	case "LastConnected":
 		return readTime(r, &d.LastConnected)
+	case "Node":
+		return readString(r, &d.Node)
+	case "Since":
+		return readTime(r, &d.Since)
 	}
 	return r.Skip()
 }

@@ -130,7 +130,7 @@ func TestParseKeepsNothingOfItsInput(t *testing.T) {
 func build(text string) []byte { return []byte(strings.ReplaceAll(text, "'", `"`)) }
 
 func TestParseTolerates(t *testing.T) {
-	want := &Heartbeat{FromClient{Serial: N(300), Service: "x"}}
+	want := &Heartbeat{FromClient: FromClient{Serial: N(300), Service: "x"}}
 	for _, x := range []struct{ name, text string }{
 		{"JSON", `{'PresenceHeartbeat':{'Serial':300,'Service':'x'}}`},
 		{"any order", `{'PresenceHeartbeat':{'Service':'x','Serial':300}}`},
@@ -284,7 +284,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	var d Decoder
 	for _, m := range []Message{
-		&Heartbeat{wholeClient()},
+		&Heartbeat{FromClient: wholeClient()},
 		&Acknowledge{client(1)},
 		&EndpointRequest{client(1)},
 		&ConnectRequest{hash(1), N(1000), client(1)},

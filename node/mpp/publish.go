@@ -88,6 +88,7 @@ type FetchRequest struct {
 	Sequence  Int    // queued events from this sequence on
 	Store     string // a status by its label tag in base32
 	After     []byte // hash of the last fact received, 32 bytes
+	Statuses  bool   // statuses only, those that the device did not say it holds
 	FromClient
 }
 
@@ -102,6 +103,7 @@ func (m *FetchRequest) Append(b []byte) []byte {
 	b = appendInt(b, "Sequence", m.Sequence)
 	b = appendString(b, "Store", m.Store)
 	b = appendBinary(b, "After", m.After)
+	b = appendTrue(b, "Statuses", m.Statuses)
 	return m.end(b)
 }
 
@@ -117,6 +119,8 @@ func (m *FetchRequest) member(r *jsonbcd.Reader, name []byte) error {
 		return readString(r, &m.Store)
 	case "After":
 		return readHash(r, &m.After)
+	case "Statuses":
+		return readTrue(r, &m.Statuses)
 	}
 	return m.FromClient.member(r, name)
 }
