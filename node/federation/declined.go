@@ -25,6 +25,14 @@ func (d *declined) has(now time.Time, h key.Hash) bool {
 	return ok && now.Before(until)
 }
 
+// forget ends all of it: what was taken in since may have made room.
+func (d *declined) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.young)
+	clear(d.old)
+}
+
 func (d *declined) add(now time.Time, h key.Hash) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -173,6 +173,9 @@ func (f *Federation) merged(facts []*record.Fact) {
 			f.links.unbar(body.Node)
 		case *record.Expelled:
 			f.jobs.soon(&f.jobs.review, time.Now())
+		case *record.Revoked:
+			// What its posts took the place of counts again (registry, Bounds).
+			f.declined.forget()
 		}
 		awaited = awaited || ranks[fact.Kind] <= ranks[record.KindDevice]
 	}
