@@ -32,6 +32,7 @@
 //	node.go                    the writer of the store; ends when its queue is closed
 //	node.go                    the forwarders, ForwardWorkers of them, who ask second homes; as the writer
 //	store/open.go              the store's group commit; ends at the store's Close
+//	admin/server.go            the admin socket's accepts; ends at its Close
 //	client/client.go           the device's keeper of links; ends at the client's Close
 //	client/client.go           the reader of the device's socket; ends when it is closed
 //	client/client.go           the device's loop; ends at the client's Close

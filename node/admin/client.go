@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"syscall"
 	"time"
 )
 
@@ -53,7 +52,7 @@ func (c *Client) wrap(err error) error {
 		err = u.Err // its address is made up
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+	case refused(err):
 		return fmt.Errorf("asking the daemon at %s: %w", c.path, ErrNoDaemon)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("asking the daemon at %s: it belongs to another user: %w", c.path, err)
@@ -121,8 +120,8 @@ func (c *Client) do(ctx context.Context, method, path string) ([]byte, error) {
 // reason is the sentence of an answer that is no success.
 func reason(b []byte) string {
 	var answer failure
-	if json.Unmarshal(b, &answer) == nil && answer.Reason != "" {
-		return answer.Reason
+	if json.Unmarshal(b, &answer) == nil && answer.Reason != nil {
+		return *answer.Reason
 	}
 	return string(bytes.TrimSpace(b[:min(len(b), 200)]))
 }

@@ -2,7 +2,7 @@ package admin
 
 import "errors"
 
-// Why a socket cannot be used, where a caller branches.
+// Why there is no answer, where a caller branches.
 var (
 	// ErrNoDaemon: nothing listens there.
 	ErrNoDaemon = errors.New("no daemon answers")
@@ -10,6 +10,8 @@ var (
 	ErrBusy = errors.New("another daemon answers there")
 	// ErrPath: the path cannot hold a socket.
 	ErrPath = errors.New("no place for a socket")
+	// ErrStopping: the node takes no new work.
+	ErrStopping = errors.New("the node is stopping")
 )
 
 // Refusal is the daemon's own word that it did not do what was asked.

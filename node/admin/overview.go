@@ -14,6 +14,8 @@ type Node interface {
 	Overview(ctx context.Context) (Overview, error)
 	// Health is nil while the node serves devices; its text is the reason.
 	Health(ctx context.Context) error
+	// Numbers are what the node counts itself.
+	Numbers(ctx context.Context) (Numbers, error)
 }
 
 // Schemas of the answers.
