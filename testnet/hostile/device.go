@@ -202,6 +202,15 @@ func (d *Device) Ask(m mpp.Request) (mpp.Message, error) {
 	return d.answers[n], nil
 }
 
+// Say sends a message and does not wait for its answer.
+func (d *Device) Say(m mpp.Request) error {
+	m.Base().Serial = mpp.N(d.next())
+	if _, err := d.conn.Send(time.Now(), m.Append(nil)); err != nil {
+		return fmt.Errorf("sending %s: %w", m.Tag(), err)
+	}
+	return nil
+}
+
 // Beat sends a heartbeat and waits for its answer: whatever the node had for
 // the device before, it has sent.
 func (d *Device) Beat() error {
@@ -274,16 +283,27 @@ func (d *Device) Watch() error {
 	if err := d.meet(); err != nil {
 		return err
 	}
-	base := record.Base{Serial: d.next(), Time: today(), Expires: today().Add(record.Life(record.KindAttach)), Account: d.Account}
-	attach, err := record.Sign(d.Key, key.Hash{}, base, &record.Attach{Nodes: []key.Hash{d.node}})
+	attach, err := d.Attach(d.node)
 	if err != nil {
 		return err
 	}
+	return d.WatchBy(attach)
+}
+
+// Attach signs that these nodes may speak for the device; none of them detaches
+// it.
+func (d *Device) Attach(nodes ...key.Hash) (*record.Fact, error) {
+	base := record.Base{Serial: d.next(), Time: today(), Expires: today().Add(record.Life(record.KindAttach)), Account: d.Account}
+	return record.Sign(d.Key, key.Hash{}, base, &record.Attach{Nodes: nodes})
+}
+
+// WatchBy attaches the device at the node by an attach fact that names it.
+func (d *Device) WatchBy(attach *record.Fact) error {
 	if err := d.Bring(attach); err != nil {
 		return err
 	}
 	h := attach.Hash()
-	_, err = asked[*mpp.ConnectResponse](d, &mpp.ConnectRequest{Attach: h[:]})
+	_, err := asked[*mpp.ConnectResponse](d, &mpp.ConnectRequest{Attach: h[:]})
 	return err
 }
 
@@ -305,6 +325,10 @@ func (d *Device) meet() error {
 	}
 	return errors.New("meeting the node: it did not show its card")
 }
+
+// SealTo makes an epoch the one that the device's posts are sealed to from now
+// on.
+func (d *Device) SealTo(k *record.EpochKey) { d.epoch = k }
 
 // Post signs an event: a status when it has a label, in clear or sealed to the
 // device's own epoch.

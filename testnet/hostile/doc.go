@@ -5,10 +5,11 @@
 //
 //	Record    what was seen on the wire, and whether a secret stands in it
 //	UDPTap    a relay in front of a device port: sees, drops, sends again
-//	TCPTap    a relay in front of a peer port
+//	TCPTap    a relay in front of a peer port, that can be cut
 //	Sniffer   AF_PACKET on one interface: all of it, without a relay
 //	Device    a device whose every secret the test holds, speaking MPP by hand
 //	Opener    opens recorded packets of a Device, by a second run of its handshake
+//	Loot      what a stolen agreement key reads of its account
 //	Rubbish   datagrams that no friend sends
 //	Member    a member of the realm that says whatever it is told to
 //

@@ -55,7 +55,7 @@ func startNode(t testing.TB, realm *site, peers ...string) *site {
 	s := &site{cfg: node.Config{
 		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:0",
 		PeerListen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Announce: []string{}, Peers: peers,
-		SyncEvery: 250 * time.Millisecond, Log: logTo(t, t.Name()),
+		SyncEvery: 250 * time.Millisecond, OpenAccounts: true, HandshakeRate: 10_000, Log: logTo(t, t.Name()),
 	}}
 	if realm != nil {
 		s.cfg.RealmKey = realm.realmFile()

@@ -16,6 +16,7 @@ type TCPTap struct {
 
 	mu     sync.Mutex
 	closed bool
+	cut    bool
 	conns  map[net.Conn]struct{}
 }
 
@@ -36,6 +37,19 @@ func (t *TCPTap) Addr() netip.AddrPort { return t.listener.Addr().(*net.TCPAddr)
 
 // Target is the node behind the tap.
 func (t *TCPTap) Target() netip.AddrPort { return t.target }
+
+// Cut ends what passes through the tap and lets nothing through from now on, or
+// lets it again: two nodes that know no other way are cut apart while both run.
+func (t *TCPTap) Cut(cut bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cut = cut
+	for c := range t.conns {
+		if cut {
+			c.Close()
+		}
+	}
+}
 
 // Close ends the tap and what passes through it.
 func (t *TCPTap) Close() {
@@ -105,10 +119,13 @@ func (t *TCPTap) copy(to, from net.Conn, p Packet, done chan<- struct{}) {
 func (t *TCPTap) keep(conns ...net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.closed || t.cut {
+		return false
+	}
 	for _, c := range conns {
 		t.conns[c] = struct{}{}
 	}
-	return !t.closed
+	return true
 }
 
 func (t *TCPTap) forget(conns ...net.Conn) {
