@@ -40,11 +40,17 @@ type Config struct {
 	// Peers are static peers: multiaddrs that end in /p2p/ID. They are dialled
 	// again for as long as the node runs.
 	Peers []string
+	// MDNS announces this node on the local network, and looks there for nodes of
+	// its realm: what is found is dialled, and admitted only as a member.
+	MDNS bool
+	// MDNSInterfaces are the interfaces that MDNS uses. Default: all that reach
+	// a local network.
+	MDNSInterfaces []string
 	// RealmKey is the file of the realm's key. A node given one signs its own
 	// member fact and lives in that realm. Default: keys/realm.key under State,
 	// made at the first start: a realm of one.
 	RealmKey string
-	// OpenAccounts admits new accounts from any address, not loopback only.
+	// OpenAccounts admits new accounts without a code.
 	OpenAccounts bool
 	// Quiet answers no Hello that was not meant for this node's key.
 	Quiet bool

@@ -49,7 +49,7 @@ const (
 	multiaddr  = "github.com/multiformats/go-multiaddr" // libp2p's addresses
 	prometheus = "github.com/prometheus/client_golang"  // metrics in the form that operators scrape
 	pubsub     = "github.com/libp2p/go-libp2p-pubsub"   // gossip
-	xnet       = "golang.org/x/net"                     // sockets
+	xnet       = "golang.org/x/net"                     // sockets, multicast, DNS messages
 	xsys       = "golang.org/x/sys"                     // system calls that std does not export
 	xterm      = "golang.org/x/term"                    // terminal size, and passphrases without echo
 )
@@ -81,7 +81,7 @@ var Table = []Row{
 	{Floor: 3, Path: "transport/rud", Modules: []string{crypto}},
 	{Floor: 3, Path: "transport/udpport", Modules: []string{xnet, xsys}},
 
-	{Floor: 4, Path: "discovery/mdns"},
+	{Floor: 4, Path: "discovery/mdns", Modules: []string{xnet}},
 	{Floor: 4, Path: "discovery/srv"},
 	{Floor: 4, Path: "discovery/static"},
 	{Floor: 4, Path: "transport/httpport"},
@@ -99,8 +99,9 @@ var Table = []Row{
 
 	{Floor: 7, Path: "node"},
 
-	// besides its two rooms the tool knows the form of a node's address
-	{Floor: 8, Path: "cmd/presence", Modules: []string{barcode, kong, xterm}, Only: []string{"node/client", "node/admin", "discovery"}},
+	// besides its two rooms the tool knows the form of a node's address, and
+	// looks for nodes on the local network
+	{Floor: 8, Path: "cmd/presence", Modules: []string{barcode, kong, xterm}, Only: []string{"node/client", "node/admin", "discovery", "discovery/mdns"}},
 	{Floor: 8, Path: "cmd/presenced", Modules: []string{kong, xterm}},
 
 	{Floor: TestFloor, Path: "testnet", Modules: []string{xterm}, Only: []string{"node", "node/client"}},
