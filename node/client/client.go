@@ -73,8 +73,9 @@ type Client struct {
 	verdict verdict       // what that means for who waits
 	sub     *subscription // what Watch wants, nil when nothing
 	trusted discovery.Address
-	resumed bool          // our newest posts were asked for
-	watched chan struct{} // a Watch began or changed: the keeper attaches
+	found   []discovery.Address // by Config.Find, and confirmed
+	resumed bool                // our newest posts were asked for
+	watched chan struct{}       // a Watch began or changed: the keeper attaches
 }
 
 // Dial opens the profile's way to the service: it returns at once and reaches
@@ -84,7 +85,7 @@ func Dial(p *Profile, cfg Config) (*Client, error) {
 	p.mu.Lock()
 	p.wall = cfg.Wall
 	p.mu.Unlock()
-	if _, err := c.candidates(); err != nil {
+	if _, err := c.candidates(); c.nothingToTry(err) {
 		return nil, err
 	}
 	if err := c.listen(p.static); err != nil {

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"meshpresence/discovery"
 	"meshpresence/internal/wall"
 )
 
@@ -28,6 +29,10 @@ type Config struct {
 	// mpp://host:port/FINGERPRINT, or without the fingerprint when TrustFirst
 	// or Confirm decides about the key found there.
 	Node string
+	// Find, when not nil, is asked for a node when none is given and none is
+	// pinned. One that it finds is used if TrustFirst or Confirm says so; of
+	// several none is.
+	Find discovery.Resolver
 	// TrustFirst takes the key found at Node when none is pinned, and pins it.
 	TrustFirst bool
 	// Confirm, when not nil, is asked about a key found at an address without a

@@ -51,6 +51,9 @@ func (c *Client) keep(ctx context.Context) {
 // and falls silent. No errors mean that one served.
 func (c *Client) round(ctx context.Context, last discovery.Address) (served discovery.Address, errs []error) {
 	list, err := c.candidates()
+	if errors.Is(err, ErrNoNode) {
+		list, err = c.find(ctx)
+	}
 	if err != nil {
 		return served, []error{err}
 	}
@@ -449,7 +452,7 @@ func judge(round []error) (together verdict, tells error) {
 func judgeOne(err error) verdict {
 	var refusal *Refusal
 	switch {
-	case errors.Is(err, ErrFingerprint), errors.Is(err, ErrNoAccount), errors.Is(err, errNotTrusted), errors.Is(err, errMayNotWatch):
+	case errors.Is(err, ErrFingerprint), errors.Is(err, ErrNoAccount), errors.Is(err, ErrSeveralNodes), errors.Is(err, errNotTrusted), errors.Is(err, errMayNotWatch):
 		return forGood
 	case errors.As(err, &refusal):
 		return refused

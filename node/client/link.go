@@ -73,6 +73,9 @@ func (c *Client) candidates() ([]discovery.Address, error) {
 		}
 	}
 	if len(list) == 0 {
+		list = c.foundBefore()
+	}
+	if len(list) == 0 {
 		return nil, ErrNoNode
 	}
 	return unique(list), nil
