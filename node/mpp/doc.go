@@ -83,7 +83,7 @@
 //	                                                      Facts {Sum}, History {History}, Gone [{Since}]
 //	PresenceErrorInvalidSerial reference                  Serial I
 //	PresenceStatus             MPP-03 Status              OURS: Serial I, Stores [{StoreStatus}], Ticks I,
-//	                                                      LeapSeconds I, Devices [{DeviceStatus}], More Bool
+//	                                                      LeapSeconds I, Devices [{DeviceStatus}], More Bool, Peers [S]
 //	PresenceEndpointResponse   STUN role                  -
 //	PresenceNotify             MPP-03 Publish             Bitmask B, Serial I; OURS: Stores [{StoreStatus}], Events [fact]
 //	PresenceResolveResponse    MPP-03 DNS Proxy           DnsResponse B (RFC 1035)
@@ -106,7 +106,7 @@
 //	                    OURS: Candidates [{UdpEndpoint}], Ticket B | MessageId S, Sender S, Recipient S
 //	ServiceAccessToken  Token B, SharedSecret B | Prefix S, Mapping S, Endpoints [S]
 //	StoreStatus         Store S, Index I, Digest B   (our events: label tag in base32, Serial, event's hash)
-//	DeviceStatus        Id S, Status S (a Reason), Comment S, LastConnected D; OURS: Node S, Since D
+//	DeviceStatus        Id S, Status S (a Reason), Comment S, LastConnected D; OURS: Node B32, Since D
 //	Want    OURS        Kind S, Account B32, Sub B, Hash B32, After B32, All Bool
 //	Since   OURS        Publisher B32, then Tag B16, Serial I (a status)
 //	                    or Channel S, Floor I, Ranges [I] (queued events; pairs from, to)

@@ -36,6 +36,7 @@ type Status struct {
 	LeapSeconds Int            // OURS: TAI - UTC, seconds
 	Devices     []DeviceStatus // OURS: MPP-00 participants, when asked
 	More        bool           // OURS: there are devices that found no room
+	Peers       []string       // OURS: device addresses of the realm's other nodes, when devices were asked
 	FromService
 }
 
@@ -51,6 +52,7 @@ func (m *Status) Append(b []byte) []byte {
 	b = appendInt(b, "LeapSeconds", m.LeapSeconds)
 	b = appendList(b, "Devices", m.Devices, appendDeviceStatus)
 	b = appendTrue(b, "More", m.More)
+	b = appendStrings(b, "Peers", m.Peers)
 	return m.end(b)
 }
 
@@ -68,6 +70,8 @@ func (m *Status) member(r *jsonbcd.Reader, name []byte) error {
 		return readList(r, &m.Devices, MaxDevices, readDeviceStatus)
 	case "More":
 		return readTrue(r, &m.More)
+	case "Peers":
+		return readStrings(r, &m.Peers, MaxPeers)
 	}
 	return m.FromService.member(r, name)
 }
@@ -111,7 +115,7 @@ type DeviceStatus struct {
 	Status        string    // a Reason
 	Comment       string    // further reasons that hold, with a space between
 	LastConnected wall.Time // when it, or the beacon that lists it, was heard; 0 = never
-	Node          string    // OURS: hash of the node it is or was attached at
+	Node          []byte    // OURS: hash of the node it is or was attached at, 32 bytes
 	Since         wall.Time // OURS: when it signed that; 0 = never
 }
 
@@ -121,7 +125,7 @@ func appendDeviceStatus(b []byte, d *DeviceStatus) []byte {
 	b = appendString(b, "Status", d.Status)
 	b = appendString(b, "Comment", d.Comment)
 	b = appendTime(b, "LastConnected", d.LastConnected)
-	b = appendString(b, "Node", d.Node)
+	b = appendBinary(b, "Node", d.Node)
 	b = appendTime(b, "Since", d.Since)
 	return jsonbcd.AppendObjectEnd(b)
 }
@@ -139,7 +143,7 @@ func (d *DeviceStatus) member(r *jsonbcd.Reader, name []byte) error {
 	case "LastConnected":
 		return readTime(r, &d.LastConnected)
 	case "Node":
-		return readString(r, &d.Node)
+		return readHash(r, &d.Node)
 	case "Since":
 		return readTime(r, &d.Since)
 	}

@@ -143,9 +143,9 @@ func examples() []example {
 			Gone: []Since{{Publisher: hash(1), Channel: "main", Floor: 12}}, FromService: service(N(2))}},
 		{"invalid serial", "", &ErrorInvalidSerial{N(5), service(N(1))}},
 		{"status", "", &Status{N(3), exampleStores(), N(638651426370000000), N(37),
-			[]DeviceStatus{{"MAAA", "available", "in the kitchen", exampleNow, "", 0}, {}}, false, service(N(1))}},
+			[]DeviceStatus{{"MAAA", "available", "in the kitchen", exampleNow, nil, 0}, {}}, false, nil, service(N(1))}},
 		{"status, devices", "", &Status{Devices: []DeviceStatus{
-			{"mmaa", string(ReasonElsewhere), string(ReasonUnlisted), exampleNow, "nnaa", exampleNow}}, More: true, FromService: service(N(1))}},
+			{"mmaa", string(ReasonElsewhere), string(ReasonUnlisted), exampleNow, hash(9), exampleNow}}, More: true, Peers: peers, FromService: service(N(1))}},
 		{"endpoint response", "", &EndpointResponse{wholeService()}},
 		{"notify", "", &Notify{[]byte{1, 0, 0, 0}, N(17), []StoreStatus{{}}, [][]byte{eventFact, eventFact}, service(N(1))}},
 		{"resolve response", "", &ResolveResponse{seq(0, 70), service(N(1))}},
