@@ -48,7 +48,7 @@ func runChild(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	n, err := node.Start(ctx, node.Config{State: cfg.State, Listen: cfg.Listen, PeerListen: cfg.PeerListen})
+	n, err := node.Start(ctx, node.Config{State: cfg.State, Listen: cfg.Listen, PeerListen: cfg.PeerListen, OpenAccounts: true})
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,9 @@ func (n *Node) serve(req request, msg mpp.Message) {
 	case *mpp.FetchRequest:
 		req.serial = m.Serial
 		n.serveFetch(req, m)
+	case *mpp.JoinRequest:
+		req.serial = m.Serial
+		n.serveJoin(req, m)
 	default:
 		n.serveOther(req, msg)
 	}

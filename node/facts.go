@@ -132,10 +132,10 @@ func (n *Node) hold(s *session, since []mpp.Since) {
 }
 
 // welcome decides whether the account that the facts speak of may be kept here.
-// A new one is created when the rules allow, or when the device shows this
-// node's own host fact for it: this node kept it before it lost its store
-// (federation.md, The devices' part). Being an account proves itself; being
-// welcome does not.
+// One that came by code is kept already. A new one is created when the rules
+// allow, or when the device shows this node's own host fact for it: this node
+// kept it before it lost its store (federation.md, The devices' part). Being an
+// account proves itself; being welcome does not.
 func (n *Node) welcome(b *brought) mpp.Code {
 	var account key.Hash
 	for _, f := range b.facts {
@@ -147,15 +147,19 @@ func (n *Node) welcome(b *brought) mpp.Code {
 		}
 		account = f.Account
 	}
+	s := b.req.session
 	if account == (key.Hash{}) || n.reg.Carried(n.wall.Now(), account) {
+		if _, fresh := n.joins.fresh[account]; fresh && namesDevice(b.facts, s) {
+			delete(n.joins.fresh, account)
+			b.created = account
+		}
 		return mpp.CodeOK
 	}
-	s := b.req.session
 	if !namesDevice(b.facts, s) {
 		return mpp.CodeRefused
 	}
 	if !n.shown(b.facts) {
-		if code := n.rules.Create(s.conn.Path().Addr(), n.reg.Vouched(n.id)); code != mpp.CodeOK {
+		if code := n.admit(account, false); code != mpp.CodeOK {
 			return code
 		}
 	}

@@ -108,5 +108,6 @@ func (n *Node) sweep(now time.Time) {
 	if n.reg.NodeFact(n.id) == nil {
 		n.renewAt = now // the clock jumped past our own card's life
 	}
+	n.expireJoins(now)
 	n.closeSilent(now)
 }

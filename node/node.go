@@ -62,6 +62,7 @@ type Node struct {
 	hot       map[*session]struct{} // of them, those touched since the last turn
 	scanAt    time.Time             // when the busy ones are looked at
 	unsynced  map[key.Hash]*pending
+	joins     joins
 	decoder   mpp.Decoder
 	status    mpp.Status // reused for every heartbeat
 	endpoint  mpp.EndpointResponse
@@ -152,6 +153,7 @@ func newNode(cfg Config) *Node {
 		devices:  make(map[registry.DeviceRef]*deviceState),
 		busy:     make(map[*session]struct{}),
 		unsynced: make(map[key.Hash]*pending),
+		joins:    newJoins(),
 		hot:      make(map[*session]struct{}),
 		posts:    make(chan func(time.Time), postQueue),
 		full:     make(chan *udpport.Batch, readAhead),

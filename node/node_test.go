@@ -36,11 +36,12 @@ func logTo(t *testing.T, who string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("who", who)
 }
 
-// loopback is a node's configuration for a test: every port is taken by chance.
+// loopback is a node's configuration for a test: every port is taken by chance,
+// and accounts need no code.
 func loopback(t *testing.T, dir string) node.Config {
 	return node.Config{
 		State: dir, Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-		SyncEvery: time.Second, Log: logTo(t, filepath.Base(dir)),
+		SyncEvery: time.Second, Log: logTo(t, filepath.Base(dir)), OpenAccounts: true,
 	}
 }
 

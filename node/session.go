@@ -20,8 +20,8 @@ const (
 	// maxStores bounds what a status answer repeats of the last publication.
 	maxStores = 8
 	// maxSessions bounds the proved connections of a node, and maxUnbound the
-	// time of one that never showed a device of an account kept here: strangers
-	// cannot fill the table and stay.
+	// time of one that never showed a device of an account kept here, nor has a
+	// part in a join: strangers cannot fill the table and stay.
 	maxSessions = 1 << 15
 	maxUnbound  = 5 * time.Minute
 )
@@ -99,7 +99,7 @@ func (n *Node) forgetSession(s *session) {
 // closeSilent drops sessions not heard for the time they were granted.
 func (n *Node) closeSilent(now time.Time) {
 	for _, s := range n.sessions {
-		unbound := s.bound == registry.DeviceRef{} && now.Sub(s.opened) > maxUnbound
+		unbound := s.bound == registry.DeviceRef{} && now.Sub(s.opened) > maxUnbound && !n.joins.holds(now, s)
 		if unbound || now.Sub(s.heard) > s.timeout {
 			n.drop(now, s)
 		}

@@ -33,7 +33,7 @@ func besiege(t *testing.T, rate int) *besieged {
 	var err error
 	s.node, err = Start(t.Context(), Config{
 		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-		HandshakeRate: rate, Log: slog.New(s.logged),
+		HandshakeRate: rate, Log: slog.New(s.logged), OpenAccounts: true,
 	})
 	s.check(err)
 	t.Cleanup(func() { s.node.Close() })

@@ -68,12 +68,13 @@ func build(ctx context.Context, dir string, log *slog.Logger) (*testnet, error) 
 // in the realm whose key the first one made.
 func (n *testnet) addSite(ctx context.Context, name string) error {
 	s := &site{name: name, cfg: node.Config{
-		State:      filepath.Join(n.dir, "node-"+name),
-		Listen:     "127.0.0.1:0",
-		PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-		Announce:   []string{}, // only the relays know the way
-		SyncEvery:  syncEvery,
-		Log:        n.log.With("node", name),
+		State:        filepath.Join(n.dir, "node-"+name),
+		Listen:       "127.0.0.1:0",
+		PeerListen:   []string{"/ip4/127.0.0.1/tcp/0"},
+		Announce:     []string{}, // only the relays know the way
+		SyncEvery:    syncEvery,
+		Log:          n.log.With("node", name),
+		OpenAccounts: true,
 	}}
 	if len(n.sites) > 0 {
 		s.cfg.RealmKey = filepath.Join(n.sites[0].cfg.State, "keys", "realm.key")

@@ -31,6 +31,7 @@ func startNode(t *testing.T) (n *node.Node, address, fingerprint string) {
 	t.Helper()
 	n, err := node.Start(t.Context(), node.Config{
 		State: filepath.Join(t.TempDir(), "state"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
+		OpenAccounts: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +113,7 @@ type scripted struct {
 	answers []string
 	asked   []string
 	before  func() // runs before a secret is typed
+	wide    int
 }
 
 func (s *scripted) next(question string) (string, error) {
@@ -123,6 +125,8 @@ func (s *scripted) next(question string) (string, error) {
 	s.answers = s.answers[1:]
 	return answer, nil
 }
+
+func (s *scripted) columns() int { return s.wide }
 
 func (s *scripted) agrees(_ context.Context, question string) (bool, error) {
 	answer, err := s.next(question)

@@ -44,7 +44,7 @@ type options struct {
 	Announce   []string      `placeholder:"ADDR" env:"PRESENCED_ANNOUNCE" help:"What other nodes are told in place of the addresses found; none tells nothing."`
 	Peer       []string      `placeholder:"ADDR" env:"PRESENCED_PEER" help:"Another node of the realm: the peer address that it prints."`
 	RealmKey   string        `placeholder:"FILE" env:"PRESENCED_REALM_KEY" help:"The realm's key; the node signs itself in with it. Made at the first start unless given."`
-	Accounts   string        `placeholder:"WHO" default:"loopback" enum:"loopback,open" env:"PRESENCED_ACCOUNTS" help:"Who may create accounts: loopback, this machine only, or open, anyone; ${default} unless given."`
+	Accounts   string        `placeholder:"WHO" default:"code" enum:"code,open" env:"PRESENCED_ACCOUNTS" help:"Who may create accounts: code, whoever has one from this node, or open, anyone; ${default} unless given."`
 	Quiet      bool          `env:"PRESENCED_QUIET" help:"Be silent to devices that do not know this node's fingerprint yet."`
 	SyncEvery  time.Duration `placeholder:"TIME" default:"10s" env:"PRESENCED_SYNC_EVERY" help:"How often to compare with other nodes, ${default} unless given, at least 1s."`
 	JSON       bool          `name:"json" env:"PRESENCED_JSON" help:"Print one JSON object when ready."`

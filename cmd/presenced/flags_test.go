@@ -38,7 +38,7 @@ func TestRefusesEarly(t *testing.T) {
 		{[]string{"--peer-listen", "6771"}, exitUsage, `--peer-listen "6771"`, "multiaddr"},
 		{[]string{"--announce", "here"}, exitUsage, `--announce "here"`, "multiaddr"},
 		{[]string{"--peer", "192.0.2.7:6771"}, exitUsage, "no multiaddr that ends in /p2p/ID", "as the other node prints it"},
-		{[]string{"--accounts", "all"}, exitUsage, `one of "loopback","open"`, "--help"},
+		{[]string{"--accounts", "all"}, exitUsage, `one of "code","open"`, "--help"},
 		{[]string{"--sync-every", "10ms"}, exitUsage, "too short", "at least 1s"},
 		{[]string{"--log-level", "loud"}, exitUsage, "--log-level", "--help"},
 		{[]string{"--realm-key", "/no/such/file"}, exitConfiguration, "there is no such file", "keys/realm.key"},

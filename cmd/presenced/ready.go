@@ -33,7 +33,7 @@ func readyOf(n *node.Node, cfg node.Config) ready {
 	r := ready{
 		Schema: "presenced.ready/1", Version: version(),
 		DeviceAddresses: n.DeviceAddresses(), PeerAddresses: append([]string{}, n.PeerAddresses()...),
-		Realm: n.Realm(), State: cfg.State, Accounts: "loopback",
+		Realm: n.Realm(), State: cfg.State, Accounts: "code",
 	}
 	r.here = loopback(cfg.Listen, r.DeviceAddresses[0])
 	if cfg.OpenAccounts {
@@ -100,8 +100,8 @@ func beyond(peers []string) []string {
 	return far
 }
 
-// loopback is the node's address from its own machine, where accounts may be
-// created, without what a person would have to copy: the tool shows the
+// loopback is the node's address from its own machine, where accounts are made
+// first, without what a person would have to copy: the tool shows the
 // fingerprint and asks. It is empty when the node does not listen there.
 func loopback(listen, address string) string {
 	hosts, _, err := splitListen(listen)

@@ -91,7 +91,7 @@ func TestReadyLines(t *testing.T) {
 	key := "/s/keys/realm.key"
 	r := ready{
 		DeviceAddresses: []string{"mpp://192.0.2.7:6770/MAAA", "mpp://[2001:db8::1]:6770/MAAA"},
-		PeerAddresses:   []string{"/ip4/127.0.0.1/tcp/6771/p2p/ID", "/ip4/192.0.2.7/tcp/6771/p2p/ID", "/ip6/::1/tcp/6771/p2p/ID"}, Realm: "realm", State: "/s", Accounts: "loopback",
+		PeerAddresses:   []string{"/ip4/127.0.0.1/tcp/6771/p2p/ID", "/ip4/192.0.2.7/tcp/6771/p2p/ID", "/ip6/::1/tcp/6771/p2p/ID"}, Realm: "realm", State: "/s", Accounts: "code",
 	}
 	want := `device address: mpp://192.0.2.7:6770/MAAA
 device address: mpp://[2001:db8::1]:6770/MAAA

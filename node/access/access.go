@@ -1,8 +1,6 @@
 package access
 
 import (
-	"net/netip"
-
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
@@ -16,26 +14,26 @@ const (
 	DefaultAccounts = 64
 )
 
-// Rules are a node's rules of admission. The zero value admits new accounts
-// from loopback only, up to DefaultAccounts.
+// Rules are a node's rules of admission. The zero value admits new accounts by
+// code only, up to DefaultAccounts.
 type Rules struct {
-	// Open admits new accounts from any address.
+	// Open admits new accounts without a code.
 	Open bool
 	// Accounts bounds how many accounts are kept here; 0 means DefaultAccounts.
 	Accounts int
 }
 
-// Create decides whether a connection whose validated path is from may bring a
-// new account, when kept accounts are kept already.
-func (r Rules) Create(from netip.Addr, kept int) mpp.Code {
-	if !r.Open && !from.Unmap().IsLoopback() {
+// Admit decides whether an account that brings no code may be kept here. vouched
+// says that a device of it asks, and that a living member of the realm keeps it.
+func (r Rules) Admit(vouched bool) mpp.Code {
+	if !r.Open && !vouched {
 		return mpp.CodeNotAdmitted
 	}
-	return r.Room(kept)
+	return mpp.CodeOK
 }
 
-// Room decides whether one more account may be kept beside kept ones: another
-// member asks this when it proposes this node as a home.
+// Room decides whether one more account may be kept beside kept ones. It alone is
+// asked of an account that another member proposes.
 func (r Rules) Room(kept int) mpp.Code {
 	limit := r.Accounts
 	if limit == 0 {
