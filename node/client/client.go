@@ -76,6 +76,7 @@ type Client struct {
 	found   []discovery.Address // by Config.Find, and confirmed
 	resumed bool                // our newest posts were asked for
 	watched chan struct{}       // a Watch began or changed: the keeper attaches
+	waking  waking
 }
 
 // Dial opens the profile's way to the service: it returns at once and reaches
@@ -109,6 +110,7 @@ func newClient(p *Profile, cfg Config) *Client {
 		waiting: make(map[int64]chan<- mpp.Message),
 		changed: make(chan struct{}),
 		watched: make(chan struct{}, 1),
+		waking:  waking{token: make(chan struct{}, 1)},
 	}
 	for range readAhead {
 		c.empty <- new(udpport.Batch)
@@ -316,7 +318,7 @@ func (c *Client) Closed(_ time.Time, conn *rud.Conn, reason rud.Reason) {
 
 // Message implements rud.Handler: answers go to who asked, notifications to
 // who watches.
-func (c *Client) Message(_ time.Time, conn *rud.Conn, m rud.Message) {
+func (c *Client) Message(now time.Time, conn *rud.Conn, m rud.Message) {
 	l, ok := conn.App.(*link)
 	if !ok || len(m.Payload) == 0 {
 		return
@@ -331,7 +333,14 @@ func (c *Client) Message(_ time.Time, conn *rud.Conn, m rud.Message) {
 		return
 	}
 	base, ok := msg.(interface{ Base() *mpp.FromService })
-	if !ok || !base.Base().Acknowledge.Set {
+	if !ok {
+		return
+	}
+	c.heardClock(base.Base().Now)
+	if !base.Base().Acknowledge.Set {
+		if _, ok := msg.(*mpp.Status); ok {
+			c.called(now)
+		}
 		return
 	}
 	if answer := c.waiting[base.Base().Acknowledge.Value]; answer != nil {

@@ -32,7 +32,7 @@ func (c *Client) keep(ctx context.Context) {
 	wait := backoffMin
 	var last discovery.Address // served until it fell silent: tried again last
 	for ctx.Err() == nil {
-		began := time.Now()
+		began, wakes := time.Now(), c.wakes()
 		served, round := c.round(ctx, last)
 		if len(round) == 0 {
 			wait, last = backoffMin, served
@@ -41,8 +41,9 @@ func (c *Client) keep(ctx context.Context) {
 			}
 			continue
 		}
+		c.tried(wakes)
 		c.fail(round)
-		sleep(ctx, wait+rand.N(wait/2))
+		c.pause(ctx, wait+rand.N(wait/2))
 		wait = min(2*wait, backoffMax)
 	}
 }
@@ -82,6 +83,7 @@ func tail(last bool) int {
 // try holds a link to one node until it ends; an error means that it never
 // served.
 func (c *Client) try(ctx context.Context, a discovery.Address) error {
+	wakes := c.wakes()
 	if a.Fingerprint == "" {
 		var err error
 		if a, err = c.trust(ctx, a); err != nil {
@@ -103,6 +105,7 @@ func (c *Client) try(ctx context.Context, a discovery.Address) error {
 		c.cfg.Log.Warn("remembering the node", "err", err)
 	}
 	c.setLink(l)
+	c.looked(wakes)
 	defer c.setLink(nil)
 	c.attend(ctx, l)
 	return nil
@@ -379,11 +382,12 @@ func (c *Client) attend(ctx context.Context, l *link) {
 				return
 			}
 		case <-beat.C:
-			if c.old(ctx, l) {
+			if c.old(ctx, l) || c.look(ctx, l) != nil {
 				return
 			}
-			if _, err := request[*mpp.Status](ctx, c, l, new(mpp.Heartbeat)); err != nil {
-				return // three tries went unanswered
+		case <-c.waking.token:
+			if c.look(ctx, l) != nil {
+				return
 			}
 		}
 	}
@@ -494,6 +498,17 @@ func (c *Client) ready(ctx context.Context) (*link, error) {
 
 // final reports whether an answer to a call ends it: no other node is asked.
 func final(err error) bool { return err != nil && judgeOne(err) >= refused }
+
+// pause lets time pass between rounds, until something says to look now.
+func (c *Client) pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.waking.token:
+	case <-ctx.Done():
+	}
+}
 
 func sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)

@@ -39,9 +39,11 @@ type state struct {
 	// Living are the queued posts not expired yet, by channel, oldest first.
 	Living map[string][]living `json:"living"`
 	// Covers is the latest Expires signed under each tag of ours.
-	Covers   map[string]wall.Time `json:"covers"`
-	Streams  []held               `json:"streams"`
-	Statuses []heldStatus         `json:"statuses"`
+	Covers map[string]wall.Time `json:"covers"`
+	// Leased is the latest Expires of any attach fact of this device.
+	Leased   wall.Time    `json:"leased,omitempty"`
+	Streams  []held       `json:"streams"`
+	Statuses []heldStatus `json:"statuses"`
 }
 
 // living is one queued post of ours and when it expires.
