@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"meshpresence/discovery"
+	"meshpresence/node/admin"
 	"meshpresence/node/client"
 )
 
@@ -26,11 +27,11 @@ const (
 const exitTable = `  0  done
   1  an error
   2  the command line asks for something that cannot be
-  3  no node could be reached
+  3  no node could be reached, or no daemon at its admin socket
   4  the node refused
   5  a node was reached, and then no answer came
   6  less was done than asked: fewer copies, some pings unanswered
-  7  there is no such profile or account`
+  7  there is no such profile, account, device or node`
 
 // fault is an error that knows its exit code and what to do next.
 type fault struct {
@@ -41,6 +42,11 @@ type fault struct {
 
 func (f *fault) Error() string { return f.err.Error() }
 func (f *fault) Unwrap() error { return f.err }
+
+// silent is an exit code that was told otherwise.
+type silent int
+
+func (s silent) Error() string { return fmt.Sprintf("exit code %d", int(s)) }
 
 // usage is an error of the command line, with what to do instead.
 func usage(hint, format string, args ...any) error {
@@ -65,9 +71,19 @@ var known = []struct {
 	{is: client.ErrNoAnswer, text: "no node answered in time", code: exitNoAnswer,
 		hint: "check that the node runs, and that UDP reaches it"},
 	{is: client.ErrNoProfile, text: "there is no device here yet", code: exitNotFound,
-		hint: "make one with: presence account create; or name another with --profile"},
+		hint: "make one with: presence account create, or presence device join CODE; or name another with --profile"},
 	{is: client.ErrNoAccount, text: "this device belongs to no account yet", code: exitNotFound,
-		hint: "make one with: presence account create"},
+		hint: "make one with: presence account create; or join one with: presence device join CODE"},
+	{is: client.ErrNoDevice, text: "the account has no such device", code: exitNotFound,
+		hint: "see: presence device list"},
+	{is: client.ErrAmbiguous, text: "several devices go by that", code: exitUsage,
+		hint: "give the device's id, as presence device list --json shows it"},
+	{is: client.ErrPassphrase, text: "wrong passphrase", code: exitError,
+		hint: "nothing was changed; run the command again"},
+	{is: client.ErrLocked, text: "the key is under a passphrase", code: exitUsage,
+		hint: "give --passphrase-file FILE, or run it in a terminal"},
+	{is: admin.ErrNoDaemon, text: "no daemon answers", code: exitUnreachable,
+		hint: "start one with: presenced; one with another --state is named with --admin STATE/admin.sock"},
 	{is: client.ErrProfileUsed, text: "there is a device here already", code: exitError,
 		hint: "use another profile for another account: --profile NAME"},
 	{is: discovery.ErrAddress, text: "that is no node address", code: exitUsage,
@@ -112,6 +128,10 @@ func explain(err error) *fault {
 func report(w io.Writer, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	var quiet silent
+	if errors.As(err, &quiet) {
+		return int(quiet)
 	}
 	f := explain(err)
 	fmt.Fprintf(w, "presence: %s\n", printable(f.Error()))

@@ -20,7 +20,9 @@ var common = kong.Group{Key: "common", Title: "Flags of every verb:"}
 const description = `Presence for your devices: what one posts, the others hear.
 
 Examples:
-  presence --node mpp://192.0.2.7:6770/FINGERPRINT account create
+  presence account create
+  presence device add
+  presence device join mpp-join:CODE@192.0.2.7:6770/FINGERPRINT
   presence watch
   presence publish "dinner is ready"
   presence publish --label door open
@@ -31,13 +33,50 @@ Exit codes:
 // commands is the grammar: one field a verb.
 type commands struct {
 	options
-	Account struct {
-		Create accountCreate `cmd:"" help:"Make an account, with this device as its first."`
-	} `cmd:"" help:"The account."`
-	Watch   watch   `cmd:"" help:"Print what is posted, one line an event, until Ctrl-C."`
-	Publish publish `cmd:"" help:"Post a message, or with --label a status."`
-	Status  status  `cmd:"" help:"Show this device, its account and what a node says."`
-	Ping    ping    `cmd:"" help:"Ask a node what address it sees, and how long it takes."`
+	Account accountVerbs `cmd:"" help:"The account."`
+	Device  deviceVerbs  `cmd:"" help:"The account's devices."`
+	Watch   watch        `cmd:"" help:"Print what is posted, one line an event, until Ctrl-C."`
+	Publish publish      `cmd:"" help:"Post a message, or with --label a status."`
+	Status  status       `cmd:"" help:"Show this device, its account and what a node says."`
+	Ping    ping         `cmd:"" help:"Ask a node what address it sees, and how long it takes."`
+	Realm   realmVerbs   `cmd:"" help:"The nodes that share what they keep."`
+	Admin   adminVerbs   `cmd:"" help:"The node of this machine."`
+}
+
+type accountVerbs struct {
+	Create  accountCreate  `cmd:"" help:"Make an account, with this device as its first."`
+	Show    accountShow    `cmd:"" help:"Show what this device knows of its account."`
+	Backup  accountBackup  `cmd:"" help:"Write the account's key to a file."`
+	Restore accountRestore `cmd:"" help:"Bring the account's key back from a file."`
+	Home    homeVerbs      `cmd:"" help:"The nodes that keep the account."`
+	Repair  accountRepair  `cmd:"" help:"Finish what an act of the account's key left undone."`
+}
+
+type homeVerbs struct {
+	List   accountHomeList   `cmd:"" help:"Show the nodes that keep the account."`
+	Add    accountHomeAdd    `cmd:"" help:"Have one more node keep the account."`
+	Remove accountHomeRemove `cmd:"" help:"End a node's part in keeping the account."`
+}
+
+type deviceVerbs struct {
+	Add    deviceAdd    `cmd:"" help:"Let another device into the account, by a code."`
+	Join   deviceJoin   `cmd:"" help:"Make this device one of an account, by a code."`
+	List   deviceList   `cmd:"" help:"Show the account's devices."`
+	Rename deviceRename `cmd:"" help:"Give a device another name."`
+	Revoke deviceRevoke `cmd:"" help:"End a device's part in the account, for good."`
+}
+
+type realmVerbs struct {
+	Create  realmCreate  `cmd:"" help:"Make a realm's key away from any node."`
+	Invite  realmInvite  `cmd:"" help:"Let another node into the realm, by a code."`
+	Members realmMembers `cmd:"" help:"Show the realm's nodes."`
+	Remove  realmRemove  `cmd:"" help:"End a node's part in the realm, for good."`
+}
+
+type adminVerbs struct {
+	Invite adminInvite `cmd:"" help:"Print a code that lets one account in."`
+	Status adminStatus `cmd:"" help:"Show what the node is and whom it knows."`
+	Health adminHealth `cmd:"" help:"Exit with 0 when the node serves, with 1 when not."`
 }
 
 // options is what every verb takes.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -24,7 +25,8 @@ func main() {
 type console struct {
 	in       io.Reader
 	out, err io.Writer
-	person   person // nil when nobody is there to be asked
+	person   person           // nil when nobody is there to be asked
+	now      func() time.Time // the wall clock; nil is the system's
 }
 
 // app is what a verb works with.

@@ -56,6 +56,9 @@ type published struct {
 
 // Run posts one message.
 func (v *publish) Run(a *app) error {
+	if err := a.checkClock(); err != nil {
+		return err
+	}
 	post, err := v.post(a.in)
 	if err != nil {
 		return err

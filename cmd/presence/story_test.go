@@ -166,8 +166,7 @@ func TestPassphrase(t *testing.T) {
 	if err != nil || !bytes.Contains(key, []byte("argon2id")) || strings.Contains(r.String(), "hunter2") {
 		t.Errorf("the account's key: %q, %v", key, err)
 	}
-	v := accountCreate{PassphraseFile: "-"}
-	if got, err := v.readPassphrase(strings.NewReader("piped\nrest")); err != nil || string(got) != "piped" {
+	if got, err := readPassphrase("-", strings.NewReader("piped\nrest")); err != nil || string(got) != "piped" {
 		t.Errorf("from a pipe: %q, %v", got, err)
 	}
 }

@@ -17,6 +17,8 @@ type person interface {
 	agrees(ctx context.Context, question string) (bool, error)
 	// secret shows a prompt and returns the line typed, which is not shown.
 	secret(ctx context.Context, prompt string) ([]byte, error)
+	// columns is how wide a line they see, 0 when that is not known.
+	columns() int
 }
 
 // maxLine bounds what is read as an answer.
@@ -63,6 +65,14 @@ func (t *terminal) secret(ctx context.Context, prompt string) ([]byte, error) {
 		term.Restore(int(t.in.Fd()), before)
 	}
 	return answer, err
+}
+
+func (t *terminal) columns() int {
+	wide, _, err := term.GetSize(int(t.in.Fd()))
+	if err != nil {
+		return 0
+	}
+	return wide
 }
 
 // until waits for a read, or for ctx: a read from a terminal cannot be called

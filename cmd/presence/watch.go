@@ -58,6 +58,9 @@ func (v *watch) Run(a *app) error {
 			return err
 		}
 	}
+	if err := a.checkClock(); err != nil {
+		return err
+	}
 	run, err := newHandler(v.Exec, a.console)
 	if err != nil {
 		return err

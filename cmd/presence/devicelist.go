@@ -1,0 +1,67 @@
+package main
+
+import (
+	"strings"
+
+	"meshpresence/node/client"
+)
+
+// deviceList is presence device list.
+type deviceList struct{}
+
+// Help is shown by --help.
+func (*deviceList) Help() string {
+	return `Shows the devices of the account, as this device knows them: it asks no node. presence status asks one, and says where each is.
+
+Examples:
+
+  presence device list
+  presence --profile phone device list --json`
+}
+
+// devices is the result: presence.device-list/1.
+type devices struct {
+	Schema  string   `json:"schema"`
+	Account string   `json:"account"`
+	Devices []listed `json:"devices"`
+}
+
+// listed is one device of the account.
+type listed struct {
+	Device string   `json:"device"`
+	Name   *string  `json:"name"`
+	Roles  []string `json:"roles"`
+	Self   bool     `json:"self"`
+}
+
+// Run lists what the profile knows.
+func (v *deviceList) Run(a *app) error {
+	p, err := a.openProfile()
+	if err != nil {
+		return err
+	}
+	if p.Account() == "" {
+		return client.ErrNoAccount
+	}
+	r := devices{Schema: "presence.device-list/1", Account: p.Account(), Devices: []listed{}}
+	var lines []string
+	for _, d := range p.Devices() {
+		one := listed{Device: d.ID, Name: textOrNull(d.Name), Roles: list(d.Roles.Strings()), Self: d.ID == p.Device()}
+		r.Devices = append(r.Devices, one)
+		lines = append(lines, one.line())
+	}
+	return a.emit(r, lines...)
+}
+
+// line is a device for people: its name, its id's beginning, its roles.
+func (d listed) line() string {
+	name := "unnamed"
+	if d.Name != nil {
+		name = printable(*d.Name)
+	}
+	text := name + "  " + short(d.Device) + "  (" + strings.Join(d.Roles, ", ") + ")"
+	if d.Self {
+		text += "  this device"
+	}
+	return text
+}
