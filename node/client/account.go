@@ -146,7 +146,7 @@ func (p *Profile) deviceBody(roles record.Roles) *record.Device {
 }
 
 func (p *Profile) recipient() record.Recipient {
-	return record.Recipient{Device: p.device.Author().Hash(), Agreement: p.static.Public(), Name: p.meta.Name}
+	return recipientOf(p.deviceBody(record.Watch|record.Publish), p.meta.Name)
 }
 
 // signHome names the nodes that keep the account: the one in use and up to two

@@ -35,7 +35,7 @@ type book struct {
 	facts   map[record.Key]*record.Fact
 	revoked map[key.Hash]bool
 	epochs  map[[32]byte]*record.EpochKey // private halves this device can open
-	names   map[[8]byte]string
+	names   map[[8]byte]named
 	met     map[key.Hash]bool // nodes whose own connection showed their card
 	bytes   int               // of the counted facts
 }
@@ -45,7 +45,7 @@ func newBook() *book {
 		facts:   make(map[record.Key]*record.Fact),
 		revoked: make(map[key.Hash]bool),
 		epochs:  make(map[[32]byte]*record.EpochKey),
-		names:   make(map[[8]byte]string),
+		names:   make(map[[8]byte]named),
 		met:     make(map[key.Hash]bool),
 	}
 }
@@ -226,7 +226,18 @@ func (b *book) open(p *Profile, f *record.Fact) {
 	for _, k := range opened.Older {
 		b.epochs[k.Public()] = k
 	}
-	maps.Copy(b.names, opened.Names)
+	for device, name := range opened.Names {
+		if old := b.names[device]; old.by == nil || laterEpoch(f, old.by) {
+			b.names[device] = named{name, f}
+		}
+	}
+}
+
+// named is a device's name with the epoch that says it: the greatest one's counts,
+// in whatever order they are read.
+type named struct {
+	name string
+	by   *record.Fact
 }
 
 // epoch is the epoch to seal to: the greatest (number, hash) that counts, nil
@@ -296,7 +307,7 @@ func (b *book) device(account, device key.Hash) *record.Fact {
 }
 
 // name is what the newest epochs call a device, empty when they do not.
-func (b *book) name(device key.Hash) string { return b.names[[8]byte(device[:8])] }
+func (b *book) name(device key.Hash) string { return b.names[[8]byte(device[:8])].name }
 
 // parseFacts reads and verifies facts that a node sent; what does not hold is
 // left out.

@@ -59,6 +59,8 @@ type Client struct {
 	full  chan *udpport.Batch
 	empty chan *udpport.Batch
 	stop  chan struct{}
+	// acting is held by the one act of the account's key under way.
+	acting chan struct{}
 
 	// Owned by the loop.
 	port    *udpport.Port
@@ -107,6 +109,7 @@ func newClient(p *Profile, cfg Config) *Client {
 		full:    make(chan *udpport.Batch, readAhead),
 		empty:   make(chan *udpport.Batch, readAhead),
 		stop:    make(chan struct{}),
+		acting:  make(chan struct{}, 1),
 		waiting: make(map[int64]chan<- mpp.Message),
 		changed: make(chan struct{}),
 		watched: make(chan struct{}, 1),

@@ -10,7 +10,6 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
-	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
 )
 
@@ -69,43 +68,44 @@ func (p *Profile) Devices() []Device {
 // device fact and the next epoch, which lists it. The invitation goes to the
 // new device by whatever way brought its card.
 func (c *Client) AddDevice(ctx context.Context, card Card, roles Roles, passphrase []byte) (Invitation, error) {
-	account, err := key.LoadAccount(c.profile.path(accountFile), passphrase)
+	account, err := c.profile.loadAccount(passphrase)
 	if err != nil {
 		return Invitation{}, err
 	}
-	if err := c.freshen(ctx); err != nil {
-		return Invitation{}, fmt.Errorf("adding a device: %w", err)
-	}
-	now := c.wall.Now()
-	facts, err := c.profile.admit(account, card, roles, now)
-	if err != nil {
-		return Invitation{}, fmt.Errorf("adding a device: %w", err)
-	}
-	if err := c.spread(ctx, facts); err != nil {
+	if err := c.admit(ctx, account, card, roles); err != nil {
 		return Invitation{}, fmt.Errorf("adding a device: %w", err)
 	}
 	return c.profile.invitation(), nil
 }
+
+// admit makes card's device one of the account.
+func (c *Client) admit(ctx context.Context, account *key.Account, card Card, roles Roles) error {
+	return c.act(ctx, account, func(now wall.Time) ([]*record.Fact, error) {
+		return c.profile.admit(account, card, roles, now)
+	})
+}
+
+// ErrTooManyDevices: an epoch is wrapped to 32 devices (facts.md, epoch).
+var ErrTooManyDevices = fmt.Errorf("the account has %d devices that may watch, which is all it can have: revoke one first (presence device revoke)", record.MaxWraps)
 
 // admit signs a device fact and the epoch that lists the device.
 func (p *Profile) admit(account *key.Account, card Card, roles Roles, now wall.Time) ([]*record.Fact, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	hash := card.Key.Hash()
-	if p.book.revoked[hash] {
+	switch {
+	case p.book.revoked[hash]:
 		return nil, errors.New("its key was revoked; make a new profile on that device")
+	case roles.Has(record.Watch) && len(p.book.watchers(hash)) >= record.MaxWraps:
+		return nil, ErrTooManyDevices
 	}
 	base := p.above(p.book.device(p.meta.Account, hash), now)
-	device, err := record.Sign(account, key.Hash{}, base, &record.Device{Key: card.Key, Agreement: card.Agreement, Roles: roles})
+	body := &record.Device{Key: card.Key, Agreement: card.Agreement, Roles: roles}
+	device, err := record.Sign(account, key.Hash{}, base, body)
 	if err != nil {
 		return nil, err
 	}
-	to := p.recipients(key.Hash{})
-	if roles.Has(record.Watch) {
-		to = slices.DeleteFunc(to, func(r record.Recipient) bool { return r.Device == hash })
-		to = append(to, record.Recipient{Device: hash, Agreement: card.Agreement, Name: card.Name})
-	}
-	epoch, err := p.nextEpoch(account, to, now)
+	epoch, err := p.nextEpoch(account, p.recipients(hash, recipientOf(body, card.Name)), now)
 	if err != nil {
 		return nil, err
 	}
@@ -113,25 +113,21 @@ func (p *Profile) admit(account *key.Account, card Card, roles Roles, now wall.T
 }
 
 // RevokeDevice ends a device's part in the account, for good: the next epoch
-// leaves it out and goes first, then the revocation (facts.md, Sealing). What
-// the device could read before, it keeps.
+// leaves it out and goes first, then the revocation, in one request (facts.md,
+// Sealing). What the device could read before, it keeps.
 func (c *Client) RevokeDevice(ctx context.Context, id string, passphrase []byte) error {
 	hash, err := key.ParseHash(id)
 	if err != nil {
 		return fmt.Errorf("revoking a device: %w", err)
 	}
-	account, err := key.LoadAccount(c.profile.path(accountFile), passphrase)
+	account, err := c.profile.loadAccount(passphrase)
 	if err != nil {
 		return err
 	}
-	if err := c.freshen(ctx); err != nil {
-		return fmt.Errorf("revoking a device: %w", err)
-	}
-	facts, err := c.profile.expel(account, hash, c.wall.Now())
+	err = c.act(ctx, account, func(now wall.Time) ([]*record.Fact, error) {
+		return c.profile.expel(account, hash, now)
+	})
 	if err != nil {
-		return fmt.Errorf("revoking a device: %w", err)
-	}
-	if err := c.spread(ctx, facts); err != nil {
 		return fmt.Errorf("revoking a device: %w", err)
 	}
 	return nil
@@ -140,6 +136,9 @@ func (c *Client) RevokeDevice(ctx context.Context, id string, passphrase []byte)
 func (p *Profile) expel(account *key.Account, hash key.Hash, now wall.Time) ([]*record.Fact, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.book.revoked[hash] {
+		return nil, nil // an epoch is all that may be left to sign
+	}
 	epoch, err := p.nextEpoch(account, p.recipients(hash), now)
 	if err != nil {
 		return nil, err
@@ -152,18 +151,54 @@ func (p *Profile) expel(account *key.Account, hash key.Hash, now wall.Time) ([]*
 	return []*record.Fact{epoch, revoked}, nil
 }
 
-// recipients are the devices that may watch, without one.
-func (p *Profile) recipients(without key.Hash) []record.Recipient {
-	var to []record.Recipient
+// recipients are whom the next epoch lists, without one device and with more: of
+// those that may watch the 32 of the lowest hashes, and as far as there is room
+// the names of the others (facts.md, epoch and Sealing).
+func (p *Profile) recipients(without key.Hash, more ...record.Recipient) []record.Recipient {
+	to, rest := p.book.watchers(without), []record.Recipient(nil)
 	for _, f := range p.book.facts {
 		d, ok := f.Body.(*record.Device)
-		if !ok || !d.Roles.Has(record.Watch) || d.Key.Hash() == without {
-			continue
+		if ok && !d.Roles.Has(record.Watch) && d.Key.Hash() != without {
+			rest = append(rest, recipientOf(d, p.book.name(d.Key.Hash())))
 		}
-		h := d.Key.Hash()
-		to = append(to, record.Recipient{Device: h, Agreement: d.Agreement, Name: p.book.name(h)})
 	}
-	return to
+	for _, r := range more {
+		if r.Agreement != "" {
+			to = append(to, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	to = lowest(to)
+	rest = lowest(rest)
+	return append(to, rest[:min(len(rest), record.MaxWraps-len(to))]...)
+}
+
+// recipientOf is a device in an epoch: one that may not watch has a name there
+// and no wrap.
+func recipientOf(d *record.Device, name string) record.Recipient {
+	r := record.Recipient{Device: d.Key.Hash(), Name: name}
+	if d.Roles.Has(record.Watch) {
+		r.Agreement = d.Agreement
+	}
+	return r
+}
+
+// watchers are the devices that may watch, without one.
+func (b *book) watchers(without key.Hash) (list []record.Recipient) {
+	for _, f := range b.facts {
+		d, ok := f.Body.(*record.Device)
+		if ok && d.Roles.Has(record.Watch) && d.Key.Hash() != without {
+			list = append(list, recipientOf(d, b.name(d.Key.Hash())))
+		}
+	}
+	return list
+}
+
+// lowest are the 32 recipients of the lowest hashes.
+func lowest(list []record.Recipient) []record.Recipient {
+	slices.SortFunc(list, func(x, y record.Recipient) int { return bytes.Compare(x.Device[:], y.Device[:]) })
+	return list[:min(len(list), record.MaxWraps)]
 }
 
 // maxOlder is how many older private halves an epoch hands on.
@@ -188,21 +223,6 @@ func (p *Profile) nextEpoch(account *key.Account, to []record.Recipient, now wal
 	}
 	base := record.Base{Serial: number + 1, Time: now, Account: p.meta.Account}
 	return record.SignEpoch(account, base, number+1, record.NewEpochKey(), to, older)
-}
-
-// spread brings account-key facts to a node in one request and keeps them.
-func (c *Client) spread(ctx context.Context, facts []*record.Fact) error {
-	answer, err := call(ctx, c, func(l *link) (*mpp.FactResponse, error) {
-		return c.bring(ctx, l, facts, nil)
-	})
-	if err != nil {
-		return err
-	}
-	if code := worst(answer.Results); !code.Success() {
-		return &Refusal{code}
-	}
-	_, err = c.profile.learn(facts...)
-	return err
 }
 
 func (p *Profile) invitation() Invitation {

@@ -2,31 +2,60 @@ package client
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+	"meshpresence/internal/wall"
 )
 
-// Errors of FindDevice.
-var (
-	// ErrNoDevice: the account has no such device.
-	ErrNoDevice = errors.New("the account has no such device")
-	// ErrAmbiguous: several devices go by that.
-	ErrAmbiguous = errors.New("several devices go by that")
-)
-
-// FindDevice returns the device of the account with this name, hash or unique
-// beginning of a hash. Errors: ErrNoDevice, ErrAmbiguous.
-func (p *Profile) FindDevice(s string) (Device, error) { return Device{}, ErrNoDevice }
-
-// RenameDevice gives a device another name: names are sealed in the epoch, so
-// it is the next epoch that says it.
-func (c *Client) RenameDevice(ctx context.Context, id, name string, passphrase []byte) error {
-	return errNotYet
+// NeedsRepair reports whether the account waits for presence account repair: no
+// epoch counts, so sealed posts wait, or the newest leaves out a device that it
+// should list. A tool that died between its acts, or two that signed at once,
+// leave that behind.
+func (p *Profile) NeedsRepair() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.book.device(p.meta.Account, p.device.Author().Hash()) == nil {
+		return false // no account yet, or its facts are not here
+	}
+	epoch := p.book.epoch()
+	return epoch == nil || slices.ContainsFunc(lowest(p.book.watchers(key.Hash{})), func(r record.Recipient) bool {
+		// A key of another curve gets no wrap, whoever signs (record.SignEpoch).
+		return r.Agreement.Curve() == key.X25519 && !epoch.Body.(*record.Epoch).Lists(r.Device)
+	})
 }
 
-// NeedsRepair reports whether no epoch counts or the newest misses a device.
-func (p *Profile) NeedsRepair() bool { return false }
-
-// Repair signs what a tool that died left undone.
+// Repair signs what is missing of the account: the next epoch when none counts or
+// the newest leaves a device out, and the home fact when creating the account
+// ended before it. changed says whether anything was.
 func (c *Client) Repair(ctx context.Context, passphrase []byte) (changed bool, err error) {
-	return false, errNotYet
+	account, err := c.profile.loadAccount(passphrase)
+	if err != nil {
+		return false, err
+	}
+	err = c.act(ctx, account, func(now wall.Time) ([]*record.Fact, error) {
+		if !c.profile.NeedsRepair() {
+			return nil, nil
+		}
+		changed = true
+		epoch, err := c.profile.repairEpoch(account, now)
+		return []*record.Fact{epoch}, err
+	})
+	if err == nil && !c.profile.hasHome() {
+		changed = true
+		err = c.signHome(ctx, account)
+	}
+	if err != nil {
+		return false, fmt.Errorf("repairing the account: %w", err)
+	}
+	return changed, nil
+}
+
+// repairEpoch is the next epoch for the devices there are.
+func (p *Profile) repairEpoch(account *key.Account, now wall.Time) (*record.Fact, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.nextEpoch(account, p.recipients(key.Hash{}), now)
 }
