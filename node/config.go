@@ -52,6 +52,8 @@ type Config struct {
 	RealmKey string
 	// OpenAccounts admits new accounts without a code.
 	OpenAccounts bool
+	// Admin is the path of the admin socket. Default: none.
+	Admin string
 	// Quiet answers no Hello that was not meant for this node's key.
 	Quiet bool
 	// HandshakeRate is how many unvalidated first packets a second one /24 or

@@ -7,6 +7,7 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/node/access"
+	"meshpresence/node/admin"
 	"meshpresence/node/mpp"
 	"meshpresence/node/notify"
 	"meshpresence/node/registry"
@@ -168,7 +169,9 @@ func (n *Node) wakeFor(s *session) {
 // deliver sends every notification due on one session.
 func (n *Node) deliver(now time.Time, s *session) {
 	for s.notify.Due(now, n.wall.Now(), s.conn.MaxPayload()-storesOverhead, &n.batchDue) {
-		if !n.notify(now, s, &n.batchDue) {
+		sent := n.notify(now, s, &n.batchDue)
+		n.metrics.Notified(outcomeOf(sent, n.batchDue.Repeat), 1)
+		if !sent {
 			s.notify.Hold(now.Add(holdFor))
 			return
 		}
@@ -183,6 +186,17 @@ func (n *Node) more(now time.Time, s *session) {
 	if s.notify.WantsMore() {
 		n.refill(now, s)
 	}
+}
+
+// outcomeOf says what became of a notification that was due.
+func outcomeOf(sent, repeat bool) admin.Notified {
+	switch {
+	case !sent:
+		return admin.NotifiedDelayed
+	case repeat:
+		return admin.NotifiedRepeated
+	}
+	return admin.NotifiedSent
 }
 
 const (
@@ -230,6 +244,7 @@ func (n *Node) serveAcknowledge(req request, m *mpp.Acknowledge) {
 		return
 	}
 	n.delivered = s.notify.Acknowledge(req.now, m.Acknowledge.Value, n.delivered[:0])
+	n.metrics.Notified(admin.NotifiedAcknowledged, len(n.delivered))
 	for _, it := range n.delivered {
 		s.held.Add(it.Publisher, it.Tag, it.Channel, it.Sequence, it.Serial)
 	}

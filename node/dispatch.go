@@ -102,6 +102,7 @@ func (n *Node) stamp(base *mpp.FromService, req request, code mpp.Code) {
 	}
 	if code >= 300 {
 		base.StatusDescription = code.Name()
+		n.metrics.Refused(code)
 	}
 }
 

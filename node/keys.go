@@ -22,6 +22,9 @@ type keys struct {
 	member *record.Fact
 }
 
+// realmKeyName is the file under keys/ of the realm key that a lone node makes.
+const realmKeyName = "realm.key"
+
 // loadKeys reads the key directory and makes what is missing.
 func loadKeys(dir, realmFile string) (*keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -59,7 +62,7 @@ func loadRealm(dir, file string, member bool) (*key.Realm, error) {
 		}
 		return k, nil
 	}
-	own := filepath.Join(dir, "realm.key")
+	own := filepath.Join(dir, realmKeyName)
 	if member {
 		k, err := load(own)
 		if errors.Is(err, fs.ErrNotExist) {

@@ -18,6 +18,7 @@ import (
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
 	"meshpresence/node/access"
+	"meshpresence/node/admin"
 	"meshpresence/node/federation"
 	"meshpresence/node/mpp"
 	"meshpresence/node/notify"
@@ -51,6 +52,10 @@ type Node struct {
 	port  *udpport.Port
 	fed   *federation.Federation
 
+	admin   *admin.Server // nil when there is none
+	metrics *admin.Metrics
+	started wall.Time
+
 	// Owned by the loop.
 	reg       *registry.Registry
 	ep        *rud.Endpoint
@@ -62,6 +67,7 @@ type Node struct {
 	hot       map[*session]struct{} // of them, those touched since the last turn
 	scanAt    time.Time             // when the busy ones are looked at
 	unsynced  map[key.Hash]*pending
+	diskErr   error // of the batch written last
 	joins     joins
 	decoder   mpp.Decoder
 	status    mpp.Status // reused for every heartbeat
@@ -105,6 +111,9 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		n.Close()
 		return nil, fmt.Errorf("starting federation: %w", err)
 	}
+	if n.admin != nil {
+		n.admin.Serve(operator{n}, n.metrics, n.log)
+	}
 	return n, nil
 }
 
@@ -137,6 +146,11 @@ func assemble(cfg Config) (n *Node, err error) {
 	if err = n.listen(); err != nil {
 		return nil, err
 	}
+	if cfg.Admin != "" {
+		if n.admin, err = admin.Listen(cfg.Admin); err != nil {
+			return nil, err
+		}
+	}
 	if err = n.federate(); err != nil {
 		return nil, err
 	}
@@ -162,6 +176,8 @@ func newNode(cfg Config) *Node {
 		forwards: make(chan forward, forwardQueue),
 		stop:     make(chan struct{}),
 	}
+	n.started = n.wall.Now()
+	n.metrics = admin.NewMetrics(Version(), n.started.Std())
 	for range readAhead {
 		n.empty <- new(udpport.Batch)
 	}
@@ -273,7 +289,7 @@ func (n *Node) federate() error {
 }
 
 // Close stops the node: no new work, what is queued for the disk is written,
-// every goroutine ends. It is safe to call more than once.
+// every goroutine ends. Until then the admin socket says that it is stopping. It is safe to call more than once.
 func (n *Node) Close() (err error) {
 	n.stopOnce.Do(func() { err = n.release() })
 	return err
@@ -291,6 +307,9 @@ func (n *Node) release() (err error) {
 	n.endWorkers()
 	if n.store != nil {
 		err = errors.Join(err, n.store.Close())
+	}
+	if n.admin != nil {
+		err = errors.Join(err, n.admin.Close())
 	}
 	return err
 }

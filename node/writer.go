@@ -92,6 +92,7 @@ func (n *Node) batch(ours bool) store.Batch {
 // saved settles what a batch's end means for its facts: what is synced and ours
 // is told, what failed waits for the next batch.
 func (n *Node) saved(now time.Time, facts []*record.Fact, err error) {
+	n.diskErr = err
 	if err != nil {
 		n.log.Error("writing the store", "err", err)
 		for _, f := range facts {
@@ -150,7 +151,9 @@ func (n *Node) write() {
 				break gather
 			}
 		}
+		began := time.Now()
 		err := n.store.Commit(context.Background(), batch)
+		n.committed(err, time.Since(began))
 		n.post(func(now time.Time) {
 			for _, then := range thens {
 				then(now, err)

@@ -206,7 +206,9 @@ func (f *Federation) Gossip(facts []*record.Fact) {
 type PeerInfo struct {
 	Node  key.Hash
 	Since time.Time // monotonic
-	// Fresh: its beacon was seen to grow within BeaconFresh.
+	// Heard is when its beacon was last seen to grow; zero: not yet. Monotonic.
+	Heard time.Time
+	// Fresh: that was within BeaconFresh.
 	Fresh bool
 	// Connected is false for a member that is known but away.
 	Connected bool
@@ -217,6 +219,7 @@ func (f *Federation) Peers(context.Context) []PeerInfo {
 	list := f.links.list()
 	now := time.Now()
 	for i := range list {
+		list[i].Heard = f.speakers.heardAt(list[i].Node)
 		list[i].Fresh = f.speakers.freshAt(now, list[i].Node)
 	}
 	return list

@@ -127,6 +127,16 @@ func (t *speakers) freshAt(now time.Time, node key.Hash) bool {
 	return s != nil && s.fresh(now)
 }
 
+// heardAt is when the node was last heard; zero: not yet.
+func (t *speakers) heardAt(node key.Hash) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s := t.nodes[node]; s != nil {
+		return s.grown
+	}
+	return time.Time{}
+}
+
 // claiming names the nodes heard lately that claim an attachment.
 func (t *speakers) claiming(now time.Time, attach key.Hash) []key.Hash {
 	t.mu.Lock()
