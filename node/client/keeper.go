@@ -455,7 +455,10 @@ func judge(round []error) (together verdict, tells error) {
 
 func judgeOne(err error) verdict {
 	var refusal *Refusal
+	var changed *ChangedKey
 	switch {
+	case errors.As(err, &changed):
+		return refused // whoever can answer there must not end what watches
 	case errors.Is(err, ErrFingerprint), errors.Is(err, ErrNoAccount), errors.Is(err, ErrSeveralNodes), errors.Is(err, errNotTrusted), errors.Is(err, errMayNotWatch):
 		return forGood
 	case errors.As(err, &refusal):

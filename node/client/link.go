@@ -93,8 +93,10 @@ func unique(list []discovery.Address) []discovery.Address {
 	return out
 }
 
-// checkPin fills in the fingerprint pinned for an address typed without one,
-// and refuses one that contradicts the pin, as ssh does.
+// checkPin fills in the fingerprint pinned for an address typed without one. A
+// fingerprint that was typed is the person's word, as of a node that was set up
+// anew: it takes the pin's place once that node answered. What is found at an
+// address changes no pin (ChangedKey).
 func (c *Client) checkPin(a *discovery.Address) error {
 	for _, n := range c.profile.Nodes() {
 		pin, err := discovery.ParseAddress(n)
@@ -103,9 +105,6 @@ func (c *Client) checkPin(a *discovery.Address) error {
 		}
 		if a.Fingerprint == "" {
 			a.Fingerprint = pin.Fingerprint
-		}
-		if a.Fingerprint != pin.Fingerprint {
-			return fmt.Errorf("using %s: %w", a, ErrFingerprint)
 		}
 		return nil
 	}
@@ -116,8 +115,8 @@ func (c *Client) checkPin(a *discovery.Address) error {
 }
 
 // dial reaches one node and returns a proved connection.
-func (c *Client) dial(ctx context.Context, a discovery.Address) (*link, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error) {
+	ctx, cancel := context.WithTimeout(whole, dialTimeout)
 	defer cancel()
 	to, err := resolve(ctx, a)
 	if err != nil {
@@ -127,8 +126,11 @@ func (c *Client) dial(ctx context.Context, a discovery.Address) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(a)
-	return l, c.reach(ctx, l, to, pin)
+	l, before := newLink(a), c.otherKeys()
+	if err = c.reach(ctx, l, to, pin); errors.Is(err, ErrNoAnswer) && c.otherKeys() != before {
+		return nil, c.changedKey(whole, a, err)
+	}
+	return l, err
 }
 
 // reach dials and waits until the connection is proved.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"meshpresence/internal/key"
@@ -164,7 +165,7 @@ func (p *Profile) pin(first bool, nodes ...string) error {
 	var list []string
 	if first {
 		list = append(list, nodes...)
-		list = append(list, p.meta.Nodes...)
+		list = append(list, withoutPlaces(p.meta.Nodes, nodes)...)
 	} else {
 		list = append(list, p.meta.Nodes...)
 		list = append(list, nodes...)
@@ -180,6 +181,14 @@ func (p *Profile) pin(first bool, nodes ...string) error {
 	}
 	p.meta.Nodes = unique
 	return p.saveMeta()
+}
+
+// withoutPlaces leaves out pins of the hosts and ports that others were proved at.
+func withoutPlaces(pins, proved []string) []string {
+	place := func(s string) string { return s[:max(0, strings.LastIndexByte(s, '/'))] }
+	return slices.DeleteFunc(slices.Clone(pins), func(pin string) bool {
+		return slices.ContainsFunc(proved, func(s string) bool { return place(s) == place(pin) })
+	})
 }
 
 func (p *Profile) saveMeta() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,29 +138,38 @@ func TestWideKeyFileIsRefused(t *testing.T) {
 	}
 }
 
-// A fingerprint that contradicts the pin is refused as ssh does, and an address
-// without one wants a decision.
+// A fingerprint that was typed is the person's word and tried before the pin; an
+// address without one, and without a pin, wants a decision.
 func TestPins(t *testing.T) {
 	p := testProfile(t)
 	const pin = "mpp://192.0.2.1:6770/MBRH-UUQI-L74N-JLVK-2JRA-J6UX-2QFI"
 	if err := p.pin(true, pin); err != nil {
 		t.Fatal(err)
 	}
+	const anew = "mpp://192.0.2.1:6770/MDAJ-R6TM-IKUX-TQUK-LRCN-PCX2-3LDQ"
 	for _, c := range []struct {
 		node string
-		want error
+		want []string
 	}{
-		{pin, nil}, {"mpp://192.0.2.1:6770", nil},
-		{"mpp://192.0.2.1:6770/MDAJ-R6TM-IKUX-TQUK-LRCN-PCX2-3LDQ", ErrFingerprint},
+		{pin, []string{pin}}, {"mpp://192.0.2.1:6770", []string{pin}}, {anew, []string{anew, pin}},
 	} {
-		c2 := newClient(p, Config{Node: c.node, Heartbeat: time.Second})
-		list, err := c2.candidates()
-		if !errors.Is(err, c.want) {
-			t.Errorf("%s: %v, want %v", c.node, err, c.want)
+		list, err := newClient(p, Config{Node: c.node, Heartbeat: time.Second}).candidates()
+		if err != nil {
+			t.Errorf("%s: %v", c.node, err)
 		}
-		if err == nil && (len(list) != 1 || list[0].String() != pin) {
-			t.Errorf("%s: candidates %v, want the pin alone", c.node, list)
+		var got []string
+		for _, a := range list {
+			got = append(got, a.String())
 		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: candidates %v, want %v", c.node, got, c.want)
+		}
+	}
+	if err := p.pin(true, anew); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Nodes(); !slices.Equal(got, []string{anew}) {
+		t.Errorf("pins %v, want %v: it was proved there", got, anew)
 	}
 	if _, err := newClient(p, Config{Node: "mpp://192.0.2.2:6770"}).candidates(); err == nil {
 		t.Error("an address without fingerprint or pin was taken")

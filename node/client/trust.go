@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"meshpresence/discovery"
 	"meshpresence/internal/key"
@@ -63,6 +64,45 @@ func (c *Client) meetStranger(ctx context.Context, a discovery.Address) (key.Agr
 	found := l.conn.Peer()
 	stranger.hangUp(l, ErrClosed)
 	return found, nil
+}
+
+// ChangedKey: a node answers at a pinned address, and proved another key.
+type ChangedKey struct {
+	Address string // with the fingerprint that is pinned
+	Found   string // the fingerprint of the key there now
+}
+
+// Error says what was found. It is an [ErrFingerprint].
+func (e *ChangedKey) Error() string {
+	return fmt.Sprintf("reaching %s, where %s is now: %v", e.Address, e.Found, ErrFingerprint)
+}
+
+// Unwrap returns ErrFingerprint.
+func (e *ChangedKey) Unwrap() error { return ErrFingerprint }
+
+// otherKeys counts the answers to dials that showed another key than the pinned
+// one. They prove nothing yet.
+func (c *Client) otherKeys() uint64 {
+	n := make(chan uint64, 1)
+	if c.post(context.Background(), func(time.Time) { n <- c.ep.Stats().Handshake[handshake.NotPinned] }) != nil {
+		return 0
+	}
+	select {
+	case count := <-n:
+		return count
+	case <-c.stop:
+		return 0
+	}
+}
+
+// changedKey finds out who answers in the place of the node that was dialled in
+// vain; when nobody proves another key, the silence is all there is to tell.
+func (c *Client) changedKey(ctx context.Context, a discovery.Address, silence error) error {
+	found, err := c.meetStranger(ctx, a)
+	if err != nil || found.UDF() == a.Fingerprint {
+		return silence
+	}
+	return &ChangedKey{Address: a.String(), Found: found.UDF()}
 }
 
 // pinOf is the key that an address insists on.
