@@ -20,7 +20,7 @@ func (*accountHomeRemove) Help() string {
 
 Examples:
 
-  presence account home remove GJ3DQ
+  presence account home remove gj3dq
   presence account home remove mpp://192.0.2.7:6770/FINGERPRINT`
 }
 

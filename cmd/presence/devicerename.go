@@ -14,7 +14,7 @@ func (*deviceRename) Help() string {
 Examples:
 
   presence device rename phone old-phone
-  presence device rename GJ3DQ kitchen --passphrase-file secret.txt`
+  presence device rename gj3dq kitchen --passphrase-file secret.txt`
 }
 
 // renamed is the result: presence.device-rename/1.

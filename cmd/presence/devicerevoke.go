@@ -21,7 +21,7 @@ func (*deviceRevoke) Help() string {
 Examples:
 
   presence device revoke phone
-  presence device revoke GJ3DQ --yes --passphrase-file secret.txt`
+  presence device revoke gj3dq --yes --passphrase-file secret.txt`
 }
 
 // revoked is the result: presence.device-revoke/1.

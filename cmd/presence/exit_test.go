@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+
 	"meshpresence/discovery"
 	"meshpresence/node/client"
 	"meshpresence/node/mpp"
@@ -70,7 +72,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		{[]string{}, `expected one of "account", "watch", "publish", "status", "ping"`},
+		{[]string{}, `expected one of "account", "device", "watch", "publish", "status", ...`},
 		{[]string{"frob"}, "unexpected argument frob"},
 		{[]string{"account"}, "see: presence account --help"},
 		{[]string{"publish", "two", "words"}, "see: presence publish --help"},
@@ -89,7 +91,13 @@ func TestUsage(t *testing.T) {
 		{[]string{"--timeout", "-1s", "ping"}, "--timeout"},
 		{[]string{"--heartbeat", "10ms", "ping"}, "at least 1s"},
 		{[]string{"--profile", "..bad", "status"}, "neither a name nor a directory"},
-		{[]string{"account", "create", "--no-passphrase", "--name", strings.Repeat("x", maxName+1)}, "at most 24 bytes"},
+		{[]string{"account", "create", "--no-passphrase", "--name", strings.Repeat("x", maxName+1)}, "1 to 24 bytes"},
+		{[]string{"device"}, "see: presence device --help"},
+		{[]string{"device", "join"}, "expected \"<code>\""},
+		{[]string{"device", "rename", "phone", ""}, `"" cannot be a device's name`},
+		{[]string{"device", "add", "--yes", "--roles", "rule"}, `"rule" is no role, give watch, publish or watch,publish`},
+		{[]string{"account", "home", "add", "192.0.2.7:6770"}, "want mpp://host:port/FINGERPRINT"},
+		{[]string{"account", "home", "add", "mpp://192.0.2.7:6770"}, "the node's address has no fingerprint"},
 	} {
 		r := presence(t, c.args...)
 		if r.code != exitUsage || r.out != "" || !strings.HasPrefix(r.err, "presence: ") || !strings.Contains(r.err, c.says) {
@@ -98,9 +106,32 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// verbs are the words of every command of the grammar.
+func verbs(t *testing.T) (list [][]string) {
+	t.Helper()
+	parser, err := kong.New(&commands{}, kong.ExplicitGroups([]kong.Group{common}), kong.Vars{"version": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, leaf := range parser.Model.Leaves(true) {
+		words := strings.Fields(leaf.Path())
+		for i, w := range words {
+			if strings.HasPrefix(w, "<") {
+				words = words[:i]
+				break
+			}
+		}
+		list = append(list, words)
+	}
+	if len(list) < 25 {
+		t.Fatalf("the grammar has %d verbs", len(list))
+	}
+	return list
+}
+
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "200")
-	for _, verb := range [][]string{nil, {"account", "create"}, {"watch"}, {"publish"}, {"status"}, {"ping"}} {
+	for _, verb := range append(verbs(t), nil) {
 		r := presence(t, append(verb, "--help")...)
 		r.wants(t, exitOK, "Examples:\n", "")
 		example := "\n    presence"

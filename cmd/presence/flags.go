@@ -39,6 +39,7 @@ type commands struct {
 	Publish publish      `cmd:"" help:"Post a message, or with --label a status."`
 	Status  status       `cmd:"" help:"Show this device, its account and what a node says."`
 	Ping    ping         `cmd:"" help:"Ask a node what address it sees, and how long it takes."`
+	Why     why          `cmd:"" help:"Say where a device is, or why it is not."`
 	Realm   realmVerbs   `cmd:"" help:"The nodes that share what they keep."`
 	Admin   adminVerbs   `cmd:"" help:"The node of this machine."`
 }

@@ -15,7 +15,7 @@ On the machine of the realm's first node nothing is to be given: the daemon says
 Examples:
 
   presence realm invite
-  presence --node mpp://192.0.2.7:6770/FINGERPRINT realm invite --realm-key realm.key`
+  presence --node mpp://HOST/FINGERPRINT realm invite --realm-key realm.key`
 }
 
 // nodeAdded is the result: presence.realm-invite/1.

@@ -21,8 +21,8 @@ func (*realmRemove) Help() string {
 
 Examples:
 
-  presence realm remove GJ3DQ
-  presence --node mpp://192.0.2.7:6770/FINGERPRINT realm remove --realm-key realm.key ID`
+  presence realm remove gj3dq
+  presence --node mpp://HOST/FINGERPRINT realm remove --realm-key realm.key ID`
 }
 
 // nodeRemoved is the result: presence.realm-remove/1.

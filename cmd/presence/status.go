@@ -12,7 +12,7 @@ type status struct{}
 
 // Help is shown by --help.
 func (*status) Help() string {
-	return `What this device knows is shown even when no node can be reached; the exit code is 3 then.
+	return `Shows this device, the node in use and the others of its realm, the nodes that keep the account, its devices and where each is, and what there is to do. What this device knows is shown even when no node can be reached; the exit code is 3 then.
 
 Examples:
 
@@ -35,13 +35,17 @@ type standing struct {
 	Kept        *int     `json:"kept"`
 	Homes       []string `json:"homes"` // addresses, all of each node's
 	Devices     []member `json:"devices"`
+	Nodes       []string `json:"nodes"`     // addresses of the realm's other nodes, null unless a node said them
+	Proposals   []string `json:"proposals"` // what to do, null unless it is known
 }
 
-// member is a device of the account.
+// member is a device of the account, with where it is when a node said so.
 type member struct {
-	Device string   `json:"device"`
-	Name   *string  `json:"name"`
-	Roles  []string `json:"roles"`
+	Device string       `json:"device"`
+	Name   *string      `json:"name"`
+	Roles  []string     `json:"roles"`
+	Self   bool         `json:"self"`
+	Where  *whereabouts `json:"where"`
 }
 
 // Run shows what is known, the node's part too when one answers.
@@ -71,17 +75,40 @@ func (v *status) ask(a *app, p *client.Profile, s *standing) error {
 	}
 	rtt := milliseconds(said.RTT)
 	s.Node, s.Endpoint, s.RTT, s.Kept = textOrNull(said.Node), endpointOrNull(said.Endpoint), &rtt, &said.Kept
-	s.Homes = list(said.Homes)
+	s.Homes, s.Nodes, s.Proposals = list(said.Homes), list(said.Nodes), list(said.Proposals)
+	if p.Account() == "" {
+		return nil
+	}
+	reports, err := l.Reports(l.ctx)
+	if err != nil {
+		return l.fault(err, exitNoAnswer)
+	}
+	s.Devices = membersOf(p, reports)
 	return nil
+}
+
+// membersOf joins what the profile knows of the account's devices with what a
+// node says of them.
+func membersOf(p *client.Profile, reports []client.Report) []member {
+	members := []member{}
+	for _, d := range p.Devices() {
+		m := member{Device: d.ID, Name: textOrNull(d.Name), Roles: list(d.Roles.Strings()), Self: d.ID == p.Device()}
+		for _, r := range reports {
+			if r.Device == d.ID {
+				w := whereaboutsOf(r)
+				m.Where = &w
+			}
+		}
+		members = append(members, m)
+	}
+	return members
 }
 
 func standingOf(p *client.Profile) standing {
 	s := standing{
 		Schema: "presence.status/1", Profile: p.Dir(), Name: p.Name(), Device: p.Device(), Fingerprint: p.Fingerprint(),
-		Account: textOrNull(p.Account()), AccountKey: p.HasAccountKey(), Homes: list(p.Homes()), Devices: []member{},
-	}
-	for _, d := range p.Devices() {
-		s.Devices = append(s.Devices, member{Device: d.ID, Name: textOrNull(d.Name), Roles: list(d.Roles.Strings())})
+		Account: textOrNull(p.Account()), AccountKey: p.HasAccountKey(), Homes: list(p.Homes()),
+		Devices: membersOf(p, nil),
 	}
 	return s
 }
@@ -109,8 +136,11 @@ func (s standing) lines() []string {
 	for _, h := range homes {
 		add("kept at", "%s", h)
 	}
+	for _, n := range oneEach(s.Nodes) {
+		add("also", "%s", n)
+	}
 	for _, d := range s.Devices {
-		add("member", "%s %s (%s)", or(d.Name, "unnamed"), short(d.Device), strings.Join(d.Roles, ", "))
+		add("member", "%s %s (%s)%s", or(d.Name, "unnamed"), short(d.Device), strings.Join(d.Roles, ", "), d.where())
 	}
 	switch {
 	case s.Kept == nil || *s.Kept == 0:
@@ -119,5 +149,30 @@ func (s standing) lines() []string {
 	default:
 		add("outbox", "%s not yet at two nodes", plural(*s.Kept, "post"))
 	}
+	for _, text := range s.Proposals {
+		lines = append(lines, fold("To do: "+printable(text), helpWidth))
+	}
 	return lines
+}
+
+// where is where a device is, for people, as much as is known.
+func (m member) where() string {
+	text := ""
+	if m.Self {
+		text = ", this device"
+	}
+	if m.Where == nil {
+		return text
+	}
+	text += ": " + m.Where.Reason
+	if m.Where.At != nil {
+		text += " at " + short(*m.Where.At)
+	}
+	if m.Where.Since != nil {
+		text += " since " + *here(m.Where.Since)
+	}
+	if m.Where.Heard != nil {
+		text += ", heard " + *here(m.Where.Heard)
+	}
+	return text
 }

@@ -60,7 +60,7 @@ func TestStory(t *testing.T) {
 		t.Errorf("ping: %s\nwant %s\n%v", got, want, r)
 	}
 	r = presence(t, "status", "--json")
-	if got, want := shape(t, r.out), "{schema:presence.status/1 profile:text name:text device:text fingerprint:text account:text account_key:bool node:text endpoint:text rtt_ms:number kept:number homes:[text] devices:[{device:text name:text roles:[text text]}]}"; r.code != exitOK || got != want {
+	if got, want := shape(t, r.out), "{schema:presence.status/1 profile:text name:text device:text fingerprint:text account:text account_key:bool node:text endpoint:text rtt_ms:number kept:number homes:[text] devices:[{device:text name:text roles:[text text] self:bool where:{reason:text sentence:text also:[] node:null since:null heard:null}}] nodes:[] proposals:[]}"; r.code != exitOK || got != want {
 		t.Errorf("status: %s\nwant %s\n%v", got, want, r)
 	}
 	presence(t, "status").wants(t, exitOK, "\noutbox    3 posts kept here too: only one node has them\n", "")
@@ -127,7 +127,7 @@ func TestTrustOnATerminal(t *testing.T) {
 	// It is pinned now.
 	presence(t, "--node", address, "ping").wants(t, exitOK, "sees", "")
 	other := "M" + strings.Repeat("AAAA-", 8)[1:34]
-	presence(t, "--node", address+"/"+other, "ping").wants(t, exitRefused, "", "another key than the pinned one")
+	presence(t, "--profile", "none", "--node", address+"/"+other, "ping").wants(t, exitRefused, "", "another key than the pinned one")
 }
 
 func TestPassphrase(t *testing.T) {
