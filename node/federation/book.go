@@ -96,6 +96,21 @@ func addressFor(s string, id peer.ID) (ma.Multiaddr, bool) {
 	return transport, true
 }
 
+// mayMeet reports whether a node that the operator did not name may be dialled:
+// a member, or one that was announced, which is no stranger once it is a member.
+func (f *Federation) mayMeet(ctx context.Context, l peerRef) bool {
+	member, found := f.door.Member(ctx, l.node, nil), f.links.isFound(l.id)
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case found:
+		f.links.setWanted(l.id, member)
+	case !member:
+		f.links.forget(l.id)
+	}
+	return member || found
+}
+
 // dial connects to a node that is wanted.
 func (f *Federation) dial(l peerRef) {
 	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
@@ -105,10 +120,7 @@ func (f *Federation) dial(l peerRef) {
 		f.wake()
 	}()
 	static, addresses := f.links.addresses(l.id)
-	if !static && !f.door.Member(ctx, l.node, nil) {
-		if ctx.Err() == nil {
-			f.links.forget(l.id)
-		}
+	if !static && !f.mayMeet(ctx, l) {
 		return
 	}
 	// libp2p's own backoff grows to minutes; ours does not.

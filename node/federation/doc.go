@@ -7,12 +7,19 @@
 // # Peers
 //
 // A connection runs over QUIC, or TCP with Noise and yamux. There is no relay,
-// no AutoNAT, no mDNS, no DHT: peers are given by the operator or named in the
-// realm's node facts, and we redial them ourselves, within two seconds at first
-// and within eight for ever. On connect the side that dialled shows its member
+// no AutoNAT, no DHT: peers are given by the operator, named in the realm's node
+// facts, or announced on the local network ([Federation.Found]). The first two
+// we redial ourselves, within two seconds at first and within eight for ever. On connect the side that dialled shows its member
 // and node facts and is shown the other's; whoever is no living member is told
 // nothing and disconnected. Gossip streams wait until that is decided, in both
 // directions. A node that turns up in an expelled fact is disconnected at once.
+//
+// OURS: whoever is only announced may be a neighbour of another realm, and must
+// not be told even that ours exists. So both sides prove first that they know
+// the realm's hash, by a MAC over a random nonce and both nodes' hashes that says
+// nothing to who does not (kin.go); only then is anything shown. Announced nodes
+// that are no members are dialled two at a time, ever more rarely, and 64 are
+// kept.
 //
 // # Gossip
 //
@@ -60,7 +67,9 @@
 //	  "More"    bool }           the list goes on
 //
 //	protocol         asks    with             is answered with
-//	/mpp/hello/1     hello   Facts            Code, Facts; or nothing
+//	/mpp/hello/1     kin     Hashes: nonce,   Code, Hashes: proof; or nothing
+//	                         proof
+//	                 hello   Facts            Code, Facts; or nothing
 //	/mpp/forward/1   keep    Facts            Results, after the store's Sync
 //	                 host    Account, Facts   Code, Facts: host and node fact
 //	                 list    After            Hashes of the attachments, More

@@ -17,6 +17,7 @@ import (
 // What a request asks; an answer has none.
 const (
 	askHello = "hello"
+	askKin   = "kin"
 	askSums  = "sums"
 	askRows  = "rows"
 	askWant  = "want"

@@ -131,6 +131,12 @@ func (f *Federation) greetOver(ctx context.Context, l peerRef) error {
 	if err != nil {
 		return err
 	}
+	if f.links.isStrange(l.id) {
+		if err := f.askKin(ctx, s, l); err != nil {
+			finish(s, err)
+			return err
+		}
+	}
 	answer, err := ask(ctx, s, &frame{Ask: askHello, Facts: f.door.Show(ctx)})
 	finish(s, err)
 	switch {
@@ -150,8 +156,24 @@ func (f *Federation) greetOver(ctx context.Context, l peerRef) error {
 // met follows up a peer's admission.
 func (f *Federation) met(l peerRef) {
 	f.log.Debug("connected to a node", "node", l.node.Short())
+	f.links.setWanted(l.id, true)
 	f.jobs.soon(&f.jobs.beacon, time.Now().Add(beaconDelay))
 	f.wake()
+}
+
+// readHello reads what a peer that dialled us shows; one that only heard of us
+// on the local network proves first that it knows our realm.
+func (f *Federation) readHello(s network.Stream, l peerRef) (*frame, error) {
+	request, err := readFrame(s)
+	if err == nil && request.Ask == askKin {
+		if err = f.answerKin(s, l, request); err == nil {
+			request, err = readFrame(s)
+		}
+	}
+	if err == nil && request.Ask != askHello {
+		err = errFrame
+	}
+	return request, err
 }
 
 // serveHello judges what a peer that dialled us shows. One that is no member is
@@ -167,9 +189,8 @@ func (f *Federation) serveHello(s network.Stream) {
 	ctx, cancel := context.WithTimeout(f.ctx, greetTimeout)
 	defer cancel()
 	s.SetDeadline(time.Now().Add(greetTimeout))
-	request, err := readFrame(s)
-	if err != nil || request.Ask != askHello || len(request.Facts) > maxShown ||
-		!f.door.Member(ctx, l.node, request.Facts) {
+	request, err := f.readHello(s, l)
+	if err != nil || len(request.Facts) > maxShown || !f.door.Member(ctx, l.node, request.Facts) {
 		s.Reset()
 		f.links.bar(l.id)
 		f.disconnect(l.id)

@@ -158,6 +158,16 @@ const (
 	longRound  = time.Minute
 	// maxAddresses is how many addresses of one node are dialled.
 	maxAddresses = 8
+	// maxFound is how many nodes are kept that are only announced on the local
+	// network, and maxFoundDials how many of them are dialled or greeted at
+	// once: whoever announces thousands takes no room from members.
+	maxFound      = 64
+	maxFoundDials = 2
+	// foundMin and foundMost bound the pause before one of them is dialled
+	// again; it doubles each time. foundLife is how long an announcement counts.
+	foundMin  = 5 * time.Second
+	foundMost = 30 * time.Minute
+	foundLife = 2 * time.Hour
 	// maxKnown is how many nodes are kept to be dialled.
 	maxKnown  = 4096
 	warnEvery = time.Minute

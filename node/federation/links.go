@@ -46,7 +46,10 @@ type link struct {
 	wanted    bool // to be dialled while away
 	static    bool // given by the operator
 	addresses []ma.Multiaddr
-	dials     int // since it was last a member
+	found     []ma.Multiaddr // announced on the local network
+	heard     time.Time      // of that
+	misses    int            // dials of a peer only announced, in vain
+	dials     int            // since it was last a member
 	nextDial  time.Time
 
 	greeted  bool // our hello was sent on this connection
@@ -142,9 +145,7 @@ func (t *links) disconnected(id peer.ID) {
 	if until, ok := t.barred[id]; ok && now.Before(until) {
 		l.nextDial = until
 	}
-	if !l.wanted {
-		t.drop(l)
-	}
+	t.release(l, now)
 }
 
 // await waits until a connected peer is known to be a member or not.
@@ -187,7 +188,7 @@ func (t *links) admit(id peer.ID) bool {
 		return false
 	}
 	l.enter(living, now)
-	l.dials, l.lastSync = 0, time.Time{}
+	l.dials, l.misses, l.lastSync = 0, 0, time.Time{}
 	l.nextSync, l.soonSync = now.Add(t.every), now
 	if !l.outbound { // the side that dialled begins the first sync
 		l.soonSync = now.Add(joinSync)
@@ -287,7 +288,7 @@ func (t *links) forget(id peer.ID) {
 	}
 	l.wanted = false
 	if l.state == away {
-		t.drop(l)
+		t.release(l, time.Now())
 	}
 }
 
@@ -296,7 +297,7 @@ func (t *links) addresses(id peerID) (static bool, list []ma.Multiaddr) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if l := t.peers[id]; l != nil {
-		return l.static, slices.Clone(l.addresses)
+		return l.static, append(slices.Clone(l.addresses), l.found...)
 	}
 	return false, nil
 }

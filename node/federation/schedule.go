@@ -35,13 +35,16 @@ func (t *links) due(now time.Time) []task {
 	defer t.mu.Unlock()
 	var list []task
 	dials, syncs := t.count(dialing), t.countSyncing()
-	room := t.dialRoom()
+	room, strangers := t.dialRoom(), t.strangers()
 	for _, l := range t.peers {
 		ref := peerRef{l.id, l.node}
 		switch {
-		case l.state == away && l.wanted && !now.Before(l.nextDial) && dials < maxDials && (l.static || room > 0):
+		case t.mayDial(l, dials, strangers, room) && !now.Before(l.nextDial):
 			dials++
 			room--
+			if l.isStranger() {
+				strangers++
+			}
 			l.dials++
 			l.enter(dialing, now)
 			list = append(list, task{dialIt, ref})
@@ -61,9 +64,9 @@ func (t *links) due(now time.Time) []task {
 }
 
 // dialRoom is how many more nodes may be dialled: the last quarter of the peers
-// is left to those who dial us.
+// is left to those who dial us. Peers that are only announced take none.
 func (t *links) dialRoom() int {
-	return max(t.maxPeers-t.maxPeers/4, 1) - t.count(dialing, greeting, living)
+	return max(t.maxPeers-t.maxPeers/4, 1) - t.count(dialing, greeting, living) + t.strangers()
 }
 
 func (t *links) countSyncing() (n int) {
@@ -79,11 +82,11 @@ func (t *links) countSyncing() (n int) {
 func (t *links) next(limit time.Time) time.Time {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	dials, syncs, room := t.count(dialing), t.countSyncing(), t.dialRoom()
+	dials, syncs, room, strangers := t.count(dialing), t.countSyncing(), t.dialRoom(), t.strangers()
 	for _, l := range t.peers {
 		var at time.Time
 		switch {
-		case l.state == away && l.wanted && dials < maxDials && (l.static || room > 0):
+		case t.mayDial(l, dials, strangers, room):
 			at = l.nextDial
 		case l.state == greeting:
 			at = l.since.Add(greetTimeout)
@@ -113,9 +116,7 @@ func (t *links) dialled(id peerID, now time.Time) {
 		pause = jitter(redialMax, redialSlow)
 	}
 	l.nextDial = now.Add(pause)
-	if !l.wanted {
-		t.drop(l)
-	}
+	t.release(l, now)
 }
 
 // syncAt is when the next sync with a member is due.

@@ -38,6 +38,7 @@ type scriptedDoor struct {
 	merged   map[key.Hash]int
 	kept     map[key.Hash]int
 	asked    map[key.Hash]int // Member, by node
+	shown    map[key.Hash]int // facts shown to Member, by the node that showed them
 	attached []key.Hash
 	show     []*record.Fact
 	host     []*record.Fact // answer to Host; nil: refused
@@ -50,7 +51,7 @@ func newDoor(realm, self key.Hash) *scriptedDoor {
 		facts:  make(map[record.Key]*record.Fact),
 		byHash: make(map[key.Hash]*record.Fact), devices: make(map[[2]key.Hash]bool),
 		screened: make(map[key.Hash]int), merged: make(map[key.Hash]int), kept: make(map[key.Hash]int),
-		asked: make(map[key.Hash]int), forced: make(map[key.Hash]Verdict),
+		asked: make(map[key.Hash]int), shown: make(map[key.Hash]int), forced: make(map[key.Hash]Verdict),
 	}
 }
 
@@ -253,6 +254,7 @@ func (d *scriptedDoor) Attached(context.Context) []key.Hash {
 func (d *scriptedDoor) Member(_ context.Context, node key.Hash, show []*record.Fact) (ok bool) {
 	d.note(func() {
 		d.asked[node]++
+		d.shown[node] += len(show)
 		for _, f := range show {
 			if f.Verify() == nil {
 				d.mergeAll([]*record.Fact{f}, d.merged)
