@@ -41,4 +41,6 @@
 //
 // Package federation runs its loop, its publisher and one task for each dial,
 // greeting and sync under way in a WaitGroup of its own, which Close waits for.
+// So does package discovery/mdns with its loop and its readers; found.go searches
+// in a goroutine of the node's own WaitGroup.
 package node

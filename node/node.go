@@ -87,6 +87,7 @@ type Node struct {
 	forwards chan forward
 	stop     chan struct{}
 	stopOnce sync.Once
+	found    found
 	running  sync.WaitGroup
 	workers  sync.WaitGroup
 }
@@ -111,6 +112,7 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		n.Close()
 		return nil, fmt.Errorf("starting federation: %w", err)
 	}
+	n.findNeighbours()
 	if n.admin != nil {
 		n.admin.Serve(operator{n}, n.metrics, n.log)
 	}
@@ -297,6 +299,7 @@ func (n *Node) Close() (err error) {
 
 func (n *Node) release() (err error) {
 	close(n.stop)
+	n.leaveNeighbours()
 	if n.fed != nil {
 		err = n.fed.Close()
 	}
