@@ -220,4 +220,3 @@ func TestVectorsByTheTextAlone(t *testing.T) {
 		}
 	}
 }
-

@@ -46,13 +46,15 @@ var codes = map[Code]codeText{
 	CodeFewerCopies: {"fewer-copies", "Kept on one node only so far; leave this device running until a second node confirms, " +
 		"or add one with: presence account home add.", ExitLess},
 	CodeMalformed: {"malformed", "The node could not read the request; update this program and the node to the same version.", ExitError},
-	CodeNotAdmitted: {"not-admitted", "This node does not know the account; ask its operator for a code " +
-		"(presence admin invite) and join with it.", ExitRefused},
-	CodeRefused: {"refused", "Not allowed, or no such account; check the name, or ask its owner to let you in.", ExitRefused},
+	CodeNotAdmitted: {"not-admitted", "This node does not keep the account, and takes one in by a code: on the node's own machine run " +
+		"presence account create; elsewhere get a code there with presence admin invite and give it to presence account create, " +
+		"or to presence account home add for an account that you have.", ExitRefused},
+	CodeRefused: {"refused", "Not allowed, no such account, or a code that is wrong, used or over; check the name, " +
+		"ask its owner to let you in, or ask for a new code.", ExitRefused},
 	CodeExpired: {"expired", "Its time is over; ask for a new one, and check that this device's clock is right.", ExitRefused},
 	CodeSerial: {"serial", "The node holds something newer under this name; run the command again, " +
 		"and if this device was restored from a backup let it sync first.", ExitError},
-	CodeRevoked:    {"revoked", "This key was revoked; join the account again with a new code.", ExitRefused},
+	CodeRevoked:    {"revoked", "This key was revoked; make a new profile and join the account again with a new code: presence device join.", ExitRefused},
 	CodeTooLarge:   {"too-large", "Too large to carry; send less than 4 KiB, and put the rest where it can be fetched.", ExitError},
 	CodeQuota:      {"quota", "Too much in too short a time; wait as long as the answer says, then try again.", ExitRefused},
 	CodeNotOffered: {"not-offered", "This node does not offer that; try another node of the account, or ask its operator to turn it on.", ExitRefused},

@@ -90,7 +90,7 @@
 //	PresenceFactResponse       OURS                       Results [{Result}], Facts [fact], More Bool
 //	PresencePublishResponse    OURS                       Result {Result}, Facts [fact]
 //	PresenceFetchResponse      OURS                       Facts [fact], More Bool
-//	PresenceJoinResponse       OURS                       as PresenceJoinRequest
+//	PresenceJoinResponse       OURS                       as PresenceJoinRequest; only Step and Id are sent
 //	PresenceJoin               OURS                       as PresenceJoinRequest
 //	PresenceTransfer           MPP-00 Service: Transfer   OURS: Ticket B, Node fact, Peers [S]
 //	PresenceInvite             MPP-00 Invite              as PresenceInviteRequest

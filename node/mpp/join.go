@@ -5,11 +5,17 @@ import "meshpresence/internal/jsonbcd"
 // JoinStep is one step of joining an account, a realm or a node by code
 // (facts.md, "Codes"). OURS.
 //
-//	0  inviter -> node     Id                              register the code
+//	0  inviter -> node     Id                              register the code, or move it to this connection
+//	                       Id Keys Signature               the same, with a realm's key
+//	                       Id Mac: 32 zeros                withdraw it
 //	1  joiner  -> inviter  Id Nonce Name Keys
+//	   joiner  -> node     Nonce Name Keys                 an account without a code: step 4 follows, or 401
 //	2  inviter -> joiner   Id Nonce Keys Mac Signature
 //	3  joiner  -> inviter  Id Mac [Facts: a contact's capability]
-//	4  inviter -> joiner   Id Facts: the signed fact
+//	4  inviter -> joiner   Id Facts: the signed facts      none, and a Status that is no success: it is over
+//
+// Package access has the whole join in flights, and the bytes of Mac and
+// Signature.
 type JoinStep struct {
 	Step      Int
 	Id        []byte   // of the code, 8 bytes
@@ -79,8 +85,8 @@ func (m *JoinRequest) member(r *jsonbcd.Reader, name []byte) error {
 	return m.FromClient.member(r, name)
 }
 
-// JoinResponse answers a JoinRequest, with the other side's step when the node
-// has it.
+// JoinResponse answers a JoinRequest at once: its Step, its Id and the bare code.
+// What the other side says follows as a Join.
 type JoinResponse struct {
 	JoinStep
 	FromService
