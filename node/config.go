@@ -1,7 +1,7 @@
 package node
 
 import (
-	"fmt"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -68,10 +68,12 @@ type Config struct {
 	Log *slog.Logger
 }
 
+var errNoState = errors.New("no state directory given: set one with --state DIR")
+
 // withDefaults returns the configuration with every default filled in.
 func (c Config) withDefaults() (Config, error) {
 	if c.State == "" {
-		return c, fmt.Errorf("no state directory given: set one with --state DIR")
+		return c, errNoState
 	}
 	if c.Listen == "" {
 		c.Listen = DefaultListen

@@ -20,6 +20,8 @@ type keys struct {
 	realm *key.Realm  // nil when the realm's key is elsewhere
 	// member is the fact that admits this node, once one was signed.
 	member *record.Fact
+	// peers are multiaddrs of the realm's other nodes, as they were last known.
+	peers []string
 }
 
 // realmKeyName is the file under keys/ of the realm key that a lone node makes.
@@ -27,6 +29,21 @@ const realmKeyName = "realm.key"
 
 // loadKeys reads the key directory and makes what is missing.
 func loadKeys(dir, realmFile string) (*keys, error) {
+	k, err := loadOwnKeys(dir)
+	if err != nil {
+		return nil, err
+	}
+	if k.peers, err = loadPeers(dir); err != nil {
+		return nil, err
+	}
+	if k.realm, err = loadRealm(dir, realmFile, k.member != nil); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// loadOwnKeys is loadKeys without what makes a realm.
+func loadOwnKeys(dir string) (*keys, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the key directory: %w", err)
 	}
@@ -43,9 +60,6 @@ func loadKeys(dir, realmFile string) (*keys, error) {
 		return nil, err
 	}
 	if k.member, err = loadFact(filepath.Join(dir, "member")); err != nil {
-		return nil, err
-	}
-	if k.realm, err = loadRealm(dir, realmFile, k.member != nil); err != nil {
 		return nil, err
 	}
 	return k, nil
@@ -107,14 +121,17 @@ func loadFact(path string) (*record.Fact, error) {
 	return f, nil
 }
 
-// saveFact writes a signed fact beside the keys: after a crash the file is the old
-// one or the new one.
-func saveFact(path string, f *record.Fact) error {
+// saveFact writes a signed fact beside the keys.
+func saveFact(path string, f *record.Fact) error { return saveFile(path, f.Append(nil)) }
+
+// saveFile replaces a file beside the keys: after a crash it is the old one or the
+// new one.
+func saveFile(path string, b []byte) error {
 	tmp, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
-	_, err = tmp.Write(f.Append(nil))
+	_, err = tmp.Write(b)
 	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}

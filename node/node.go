@@ -278,7 +278,7 @@ func (n *Node) federate() error {
 	}
 	n.fed, err = federation.New(federation.Config{
 		Identity: n.keys.node, Realm: n.realm,
-		Listen: n.cfg.PeerListen, Announce: n.cfg.Announce, Peers: n.cfg.Peers,
+		Listen: n.cfg.PeerListen, Announce: n.cfg.Announce, Peers: slices.Concat(n.cfg.Peers, n.keys.peers),
 		Door: door{n}, Log: n.log, Wall: n.wall, SyncEvery: n.cfg.SyncEvery, Boot: boot,
 	})
 	if err != nil {

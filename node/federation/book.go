@@ -111,6 +111,27 @@ func (f *Federation) mayMeet(ctx context.Context, l peerRef) bool {
 	return member || found
 }
 
+// PeerAddress is a multiaddr from a node's card as it may be dialled and kept,
+// ending in /p2p/ and the node's peer id; false for one that names another peer
+// or cannot be read.
+func PeerAddress(node key.Author, s string) (string, bool) {
+	id, err := peerOf(node)
+	if err != nil {
+		return "", false
+	}
+	a, ok := addressFor(s, id)
+	if !ok {
+		return "", false
+	}
+	return a.String() + "/p2p/" + id.String(), true
+}
+
+// IsPeerAddress reports whether s is a multiaddr that may stand in Config.Peers.
+func IsPeerAddress(s string) bool {
+	_, err := parsePeers([]string{s})
+	return err == nil
+}
+
 // dial connects to a node that is wanted.
 func (f *Federation) dial(l peerRef) {
 	ctx, cancel := context.WithTimeout(f.ctx, dialTimeout)
