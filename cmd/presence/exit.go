@@ -91,7 +91,8 @@ var known = []struct {
 }
 
 const waysToANode = `give one with --node mpp://host:port/FINGERPRINT
-or set PRESENCE_NODE to it; a node prints its address when it starts`
+or set PRESENCE_NODE to it; a node prints its address when it starts,
+or use a code that names the node: mpp-join:CODE@host:port/FINGERPRINT`
 
 // explain gives an error its exit code, its text and its advice.
 func explain(err error) *fault {

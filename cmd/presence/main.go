@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"meshpresence/discovery"
+	"meshpresence/discovery/mdns"
 )
 
 func main() {
@@ -18,6 +21,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, person: personAt(os.Stdin, os.Stderr),
+		find: new(mdns.Resolver),
 	}))
 }
 
@@ -25,8 +29,9 @@ func main() {
 type console struct {
 	in       io.Reader
 	out, err io.Writer
-	person   person           // nil when nobody is there to be asked
-	now      func() time.Time // the wall clock; nil is the system's
+	person   person             // nil when nobody is there to be asked
+	now      func() time.Time   // the wall clock; nil is the system's
+	find     discovery.Resolver // where a node is looked for when none is known; nil: nowhere
 }
 
 // app is what a verb works with.

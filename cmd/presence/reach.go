@@ -20,6 +20,9 @@ type line struct {
 
 // reach goes to a node with the device p and returns when one serves it.
 func (a *app) reach(p *client.Profile) (*line, error) {
+	if err := a.settleNode(len(p.Nodes()) > 0); err != nil {
+		return nil, err
+	}
 	cfg := client.Config{Node: a.Node, TrustFirst: a.TrustFirst, Heartbeat: a.Heartbeat}
 	if err := a.checkNode(p); err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 // reachNode goes to a node for acts of a realm: no device is shown, and nothing
 // is kept.
 func (a *app) reachNode() (*line, error) {
-	if a.Node == "" {
-		return nil, client.ErrNoNode
+	if err := a.settleNode(false); err != nil {
+		return nil, err
 	}
 	at, err := discovery.ParseAddress(a.Node)
 	if err != nil {
