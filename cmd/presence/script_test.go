@@ -22,23 +22,32 @@ func home(t *testing.T) string {
 	t.Setenv("XDG_CONFIG_HOME", "")
 	t.Setenv("PRESENCE_PROFILE", "default")
 	t.Setenv("PRESENCE_NODE", "")
+	t.Setenv("PRESENCED_ADMIN", filepath.Join(dir, "none.sock"))
 	return dir
 }
 
-// startNode runs a node on loopback ports of the system's choice, and returns
-// it with the address that has no fingerprint.
+// startNode runs a node that lets any account in, and returns it with the
+// address that has no fingerprint.
 func startNode(t *testing.T) (n *node.Node, address, fingerprint string) {
 	t.Helper()
-	n, err := node.Start(t.Context(), node.Config{
-		State: filepath.Join(t.TempDir(), "state"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-		OpenAccounts: true,
-	})
+	n = startNodeWith(t, node.Config{OpenAccounts: true})
+	at := strings.LastIndexByte(n.DeviceAddress(), '/')
+	return n, n.DeviceAddress()[:at], n.DeviceAddress()[at+1:]
+}
+
+// startNodeWith runs a node on loopback ports of the system's choice.
+func startNodeWith(t *testing.T, cfg node.Config) *node.Node {
+	t.Helper()
+	if cfg.State == "" {
+		cfg.State = filepath.Join(t.TempDir(), "state")
+	}
+	cfg.Listen, cfg.PeerListen = "127.0.0.1:0", []string{"/ip4/127.0.0.1/tcp/0"}
+	n, err := node.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { n.Close() })
-	at := strings.LastIndexByte(n.DeviceAddress(), '/')
-	return n, n.DeviceAddress()[:at], n.DeviceAddress()[at+1:]
+	return n
 }
 
 // result is what a command left behind.
