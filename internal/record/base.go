@@ -32,9 +32,22 @@ const clockSlack = time.Hour
 func (b *Base) Expired(now wall.Time) bool { return b.Expires != 0 && b.Expires <= now }
 
 // TooFar reports whether Expires is over now + life + 1 h: such a fact is
-// ignored.
+// ignored, unless it only ends something. OURS: an author whose clock was ahead
+// could else not end what it said until its own clock's days have passed.
 func (f *Fact) TooFar(now wall.Time) bool {
-	return f.Expires != 0 && f.Expires > now.Add(Life(f.Kind)+clockSlack)
+	return f.Expires != 0 && f.Expires > now.Add(Life(f.Kind)+clockSlack) && !f.Ends()
+}
+
+// Ends reports whether a fact gives nothing and only takes back what its author
+// said before: a device that is detached, a node that keeps an account no more.
+func (f *Fact) Ends() bool {
+	switch b := f.Body.(type) {
+	case *Attach:
+		return b.Detached()
+	case *Host:
+		return b.Ended
+	}
+	return false
 }
 
 // Covering returns the base with Expires raised to that of the fact it is to

@@ -102,7 +102,7 @@ func TestExpiry(t *testing.T) {
 			t.Errorf("life of %s: %v, want %v", kind, got, want)
 		}
 	}
-	f := must(Sign(phone, key.Hash{}, baseFor(KindAttach), new(Attach)))
+	f := must(Sign(phone, key.Hash{}, baseFor(KindAttach), &Attach{Nodes: []key.Hash{hashOf(phone)}}))
 	for _, c := range []struct {
 		at              wall.Time
 		expired, tooFar bool
@@ -115,6 +115,13 @@ func TestExpiry(t *testing.T) {
 	} {
 		if f.Expired(c.at) != c.expired || f.TooFar(c.at) != c.tooFar {
 			t.Errorf("at %v: expired %v, too far %v", c.at, f.Expired(c.at), f.TooFar(c.at))
+		}
+	}
+	// What only ends something is taken however late it expires.
+	for _, s := range []sample{sampleOf("detach", phone, new(Attach)), sampleOf("ended", node, &Host{Ended: true})} {
+		s.base.Expires = now.Add(1000 * 24 * time.Hour)
+		if f := must(Sign(s.signer, s.realm, s.base, s.body)); f.TooFar(now) || !f.Ends() {
+			t.Errorf("%s is too far off", s.name)
 		}
 	}
 	lifeless := must(Sign(alice, key.Hash{}, baseFor(KindRevoked), &Revoked{hashOf(phone)}))

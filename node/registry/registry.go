@@ -74,10 +74,18 @@ func (r *Registry) Len() int { return len(r.held) }
 // Judge says what Merge would do with a fact, and changes nothing. It is cheap:
 // no signature is checked, so a Fresh fact still has to be verified.
 func (r *Registry) Judge(now wall.Time, f *record.Fact) Verdict {
+	if f.TooFar(now) && r.held[f.Hash()] == nil {
+		return Expired
+	}
+	return r.judgeKept(now, f)
+}
+
+// judgeKept is Judge for a fact whose Expires was found within reach before.
+func (r *Registry) judgeKept(now wall.Time, f *record.Fact) Verdict {
 	if r.held[f.Hash()] != nil {
 		return Held
 	}
-	if f.Expired(now) || f.TooFar(now) {
+	if f.Expired(now) {
 		return Expired
 	}
 	if v := r.judgeAuthor(now, f); v != Fresh {
@@ -105,9 +113,11 @@ func (r *Registry) Merge(now wall.Time, f *record.Fact, fx *Effects) Verdict {
 
 // Restore takes in a fact that this node kept before: what it rested on then
 // need not be here yet, or may have died since. Of an account that nobody
-// vouches for any more the revocations above all must not be forgotten.
+// vouches for any more the revocations above all must not be forgotten. Nothing is
+// too far off: it was judged when it came, and the clock may be behind now, as
+// that of a machine without a battery is at its start.
 func (r *Registry) Restore(now wall.Time, f *record.Fact, fx *Effects) Verdict {
-	v := r.Judge(now, f)
+	v := r.judgeKept(now, f)
 	if v == Waits && !realmKind(f.Kind) && f.Kind != record.KindHost {
 		if v = r.judgeRest(r.account(f.Account), f); v == Fresh && !f.Newer(r.Current(f.Key())) {
 			v = Old
