@@ -25,8 +25,11 @@ func (n *Node) settle(now time.Time) {
 		n.moved(f)
 	}
 	for _, f := range n.fx.Put {
-		if f.Kind == record.KindDevice {
+		switch f.Kind {
+		case record.KindDevice:
 			n.rights(f)
+		case record.KindHome:
+			n.sweepSoon() // it may name this node no more
 		}
 	}
 }

@@ -123,10 +123,15 @@ func (n *Node) refuse(req request, code mpp.Code) {
 	n.reply(req.now, req.session, &n.status)
 }
 
-// serveHeartbeat answers with the last status published (MPP-03 Status).
+// serveHeartbeat answers with the last status published (MPP-03 Status). 408 tells
+// a device that its attach fact is over (OURS).
 func (n *Node) serveHeartbeat(req request) {
 	s := req.session
-	n.stamp(&n.status.FromService, req, mpp.CodeOK)
+	code := mpp.CodeOK
+	if s.lapsed {
+		code = mpp.CodeExpired
+	}
+	n.stamp(&n.status.FromService, req, code)
 	n.status.Stores = s.last
 	n.status.Serial = mpp.Int{}
 	if s.serial > 0 {

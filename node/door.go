@@ -61,6 +61,9 @@ func (n *Node) mergeAll(facts []*record.Fact) (verdicts []federation.Verdict, ev
 		if v == registry.Fresh && f.Kind == record.KindEvent {
 			events = append(events, f)
 		}
+		if v == registry.Fresh && f.Author.Hash() == n.id {
+			n.sweepSoon() // this node said it before it lost its store
+		}
 	}
 	return verdicts, events
 }
@@ -95,7 +98,7 @@ func (d door) Host(ctx context.Context, _, account key.Hash, facts []*record.Fac
 	synced := make(chan error, 1)
 	ok := d.do(ctx, func(now time.Time) {
 		if !d.reg.Keeps(d.wall.Now(), d.id, account) {
-			if refused = d.rules.Room(d.reg.Vouched(d.id)); refused != mpp.CodeOK {
+			if refused = d.again(account); refused != mpp.CodeOK {
 				return
 			}
 			d.keep(account)

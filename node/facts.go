@@ -158,23 +158,31 @@ func (n *Node) welcome(b *brought) mpp.Code {
 	if !namesDevice(b.facts, s) {
 		return mpp.CodeRefused
 	}
-	if !n.shown(b.facts) {
-		if code := n.admit(account, false); code != mpp.CodeOK {
+	old := n.shown(b.facts, account)
+	if old != nil {
+		if code := n.again(account); code != mpp.CodeOK {
 			return code
 		}
+		n.keepAbove(account, old)
+		return mpp.CodeOK
+	}
+	if code := n.admit(account, false); code != mpp.CodeOK {
+		return code
 	}
 	n.keep(account)
 	b.created = account
 	return mpp.CodeOK
 }
 
-// shown reports whether the facts hold this node's own word that it keeps the
-// account.
-func (n *Node) shown(facts []*record.Fact) bool {
-	return slices.ContainsFunc(facts, func(f *record.Fact) bool {
-		return f != nil && f.Kind == record.KindHost && f.Author.Hash() == n.id &&
-			!f.Body.(*record.Host).Ended && f.Verify() == nil
-	})
+// shown is this node's own word that it keeps the account, if the facts hold it.
+func (n *Node) shown(facts []*record.Fact, account key.Hash) *record.Fact {
+	for _, f := range facts {
+		if f != nil && f.Kind == record.KindHost && f.Account == account && f.Author.Hash() == n.id &&
+			f.Realm == n.realm && !f.Body.(*record.Host).Ended && f.Verify() == nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // namesDevice reports whether the facts bring a device fact of this very

@@ -143,7 +143,7 @@ func (n *Node) admit(account key.Hash, vouched bool) mpp.Code {
 	if code := n.rules.Admit(vouched); code != mpp.CodeOK {
 		return code
 	}
-	return n.room(account)
+	return n.again(account)
 }
 
 // room decides whether an account may be kept here beside the others.
@@ -158,6 +158,7 @@ func (n *Node) room(account key.Hash) mpp.Code {
 // for it and its card: step 4.
 func (n *Node) takeAccount(now time.Time, account key.Hash, then func(now time.Time, facts [][]byte, err error)) {
 	today := n.wall.Now()
+	n.takeBack(account)
 	if !n.reg.Carried(today, account) {
 		n.joins.fresh[account] = struct{}{}
 	}

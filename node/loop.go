@@ -78,9 +78,6 @@ func (n *Node) turn(now time.Time) time.Duration {
 	if !now.Before(n.sweepAt) {
 		n.sweep(now)
 	}
-	if !now.Before(n.renewAt) {
-		n.renew(now)
-	}
 	if err := n.port.Flush(); err != nil && !errors.Is(err, net.ErrClosed) {
 		n.log.Warn("sending to devices", "err", err)
 	}
@@ -89,7 +86,7 @@ func (n *Node) turn(now time.Time) time.Duration {
 
 // sleep is the time to the earliest of the deadlines.
 func (n *Node) sleep(now, next time.Time) time.Duration {
-	for _, t := range [...]time.Time{n.ep.Deadline(), n.sweepAt, n.renewAt} {
+	for _, t := range [...]time.Time{n.ep.Deadline(), n.sweepAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
@@ -100,14 +97,18 @@ func (n *Node) sleep(now, next time.Time) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// sweep forgets what expired and closes sessions that fell silent.
+// sweep renews what this node says, forgets what expired, and closes sessions
+// that fell silent.
 func (n *Node) sweep(now time.Time) {
 	n.sweepAt = now.Add(registry.SweepEvery())
+	n.renew(now)
+	n.reviewHomes(now)
+	n.commit(now, true, nil)
 	n.reg.Expire(n.wall.Now(), &n.fx)
 	n.commit(now, false, nil)
-	if n.reg.NodeFact(n.id) == nil {
-		n.renewAt = now // the clock jumped past our own card's life
-	}
-	n.expireJoins(now)
+	n.lapse(now)
 	n.closeSilent(now)
 }
+
+// sweepSoon brings the next sweep forward to this turn of the loop.
+func (n *Node) sweepSoon() { n.sweepAt = time.Time{} }

@@ -77,7 +77,8 @@ type Node struct {
 	delivered []*notify.Item
 	fx        registry.Effects
 	sweepAt   time.Time
-	renewAt   time.Time
+	began     time.Time // the first sweep
+	parting   parting
 
 	// Between goroutines.
 	posts    chan func(now time.Time)
@@ -135,6 +136,9 @@ func assemble(cfg Config) (n *Node, err error) {
 		return nil, err
 	}
 	if n.keys, err = loadKeys(filepath.Join(cfg.State, "keys"), cfg.RealmKey); err != nil {
+		return nil, err
+	}
+	if n.parting, err = loadParting(n.keysDir()); err != nil {
 		return nil, err
 	}
 	n.id = n.keys.node.Author().Hash()

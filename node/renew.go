@@ -7,15 +7,20 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
+	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
 )
 
 // Renewals, well within the lives of facts.md: node facts live two days, host
-// facts thirty.
+// facts thirty. They are judged by the wall clock at each sweep: timers stand
+// still while a machine sleeps.
 const (
-	renewEvery     = time.Hour
 	renewNodeAfter = 24 * time.Hour
 	renewHostAfter = 7 * 24 * time.Hour
+	// steadyAfter is how long a node runs before it believes that its clock was
+	// ahead when it signed, and is right now: a whole house whose clocks begin in
+	// the past after a power cut agrees, too, until they are set.
+	steadyAfter = time.Hour
 )
 
 // introduce makes the node a member of its realm, where it holds the key, and
@@ -48,7 +53,8 @@ func (n *Node) admitSelf() error {
 }
 
 // base starts a fact of this node's: the Serial is above that of the fact it
-// replaces, and its Expires does not fall.
+// replaces, and its Expires does not fall, unless it is so far off that others
+// ignore it and all that covers it: this node's clock was ahead when it signed.
 func (n *Node) base(life time.Duration, replaced *record.Fact) record.Base {
 	now := n.wall.Now()
 	b := record.Base{Serial: int64(now), Time: now}
@@ -57,7 +63,9 @@ func (n *Node) base(life time.Duration, replaced *record.Fact) record.Base {
 	}
 	if replaced != nil {
 		b.Serial = max(b.Serial, replaced.Serial+1)
-		b.Expires = max(b.Expires, replaced.Expires)
+		if !replaced.TooFar(now) {
+			b = b.Covering(replaced)
+		}
 	}
 	return b
 }
@@ -96,7 +104,12 @@ func (n *Node) cardHolds() bool {
 		return false
 	}
 	old, now := f.Body.(*record.Node), n.card()
-	return slices.Equal(old.Agreements, now.Agreements) && slices.Equal(old.Addresses, now.Addresses) && slices.Equal(old.Peers, now.Peers)
+	return slices.Equal(old.Agreements, now.Agreements) && sameSet(old.Addresses, now.Addresses) && sameSet(old.Peers, now.Peers)
+}
+
+// sameSet compares addresses, whatever order the system tells them in.
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // maxNodePeers bounds the multiaddrs on a node's card.
@@ -104,7 +117,12 @@ const maxNodePeers = 8
 
 // keep signs this node's word that it keeps an account.
 func (n *Node) keep(account key.Hash) {
-	base := n.base(record.Life(record.KindHost), n.reg.Current(registry.HostKey(account, n.id)))
+	n.keepAbove(account, n.reg.Current(registry.HostKey(account, n.id)))
+}
+
+// keepAbove does so above an older word, which may be one that a device showed.
+func (n *Node) keepAbove(account key.Hash, old *record.Fact) {
+	base := n.base(record.Life(record.KindHost), old)
 	base.Account = account
 	if err := n.sign(base, &record.Host{}); err != nil {
 		n.log.Error("signing a host fact", "err", err)
@@ -121,20 +139,50 @@ func (n *Node) sign(base record.Base, body record.Body) error {
 	return nil
 }
 
-// renew signs again what would die otherwise, and tells the realm.
+// renew signs again what would die otherwise. The caller commits, and drops what
+// died only then: what this node says lives on while it can still say it.
 func (n *Node) renew(now time.Time) {
-	n.renewAt = now.Add(renewEvery)
-	today := n.wall.Now()
-	if !n.cardHolds() {
+	far := n.steady(now)
+	if f := n.reg.NodeFact(n.id); !n.cardHolds() || far && f.TooFar(n.wall.Now()) {
 		if err := n.signNode(); err != nil {
 			n.log.Error("signing the node's card", "err", err)
 		}
 	}
+	n.showCard() // a newer one of ours may have come from the realm
+	today := n.wall.Now()
 	for _, account := range n.reg.VouchedBy(n.id) {
 		f := n.reg.Current(registry.HostKey(account, n.id))
-		if f.Time.Add(renewHostAfter) <= today {
+		if !f.Expired(today) && (f.Time.Add(renewHostAfter) <= today || far && f.TooFar(today)) {
 			n.keep(account)
 		}
 	}
-	n.commit(now, true, nil)
+}
+
+// steady reports whether this node's clock may be believed to be right: it has
+// run for a while and another node's agrees.
+func (n *Node) steady(now time.Time) bool {
+	if n.began.IsZero() {
+		n.began = now
+	}
+	if now.Sub(n.began) < steadyAfter {
+		return false
+	}
+	c := n.fed.Clocks()
+	return c.Count >= 2 && !c.Off() && !c.Doubtful()
+}
+
+// lapse ends delivery on sessions whose attach fact is over, and tells the devices
+// so: they attach again by themselves.
+func (n *Node) lapse(now time.Time) {
+	today := n.wall.Now()
+	for _, sessions := range n.watching {
+		for s := range sessions {
+			if !s.attach.Expired(today) {
+				continue
+			}
+			n.unwatch(s)
+			s.lapsed = true
+			n.refuse(request{now: now, session: s}, mpp.CodeExpired)
+		}
+	}
 }

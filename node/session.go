@@ -45,6 +45,7 @@ type session struct {
 
 	// watching, while this is the device's watching connection.
 	attach *record.Fact
+	lapsed bool              // it is over: the device is told at each heartbeat
 	held   registry.Holdings // what the device told or acknowledged
 	notify notify.Device
 	last   []mpp.StoreStatus // the last publication, for status answers
@@ -152,7 +153,7 @@ func (n *Node) watch(now time.Time, s *session, attach *record.Fact) {
 		n.unwatch(d.watching)
 	}
 	d.watching = s
-	s.attach = attach
+	s.attach, s.lapsed = attach, false
 	s.notify.Serial = max(s.notify.Serial, d.serial)
 	s.notify.Drop(func(it *notify.Item) bool { return !access.Watches(attach, it.Channel) })
 	s.notify.Resume(now)
