@@ -34,10 +34,11 @@ type forward struct {
 // copyTo asks a second home of the account for a copy and calls then, in the
 // loop, with how many homes have the facts synced: at once when this is the
 // only home, else when one confirmed or all that are in reach said no, at the
-// latest after CopyWait. Delivery never waits for it.
+// latest after CopyWait. Delivery never waits for it. A node whose clock is off
+// counts for none itself (federation.md, promise 5).
 func (n *Node) copyTo(now time.Time, account key.Hash, facts []*record.Fact, then func(now time.Time, copies int, code mpp.Code)) {
 	mine := 0
-	if n.reg.Keeps(n.wall.Now(), n.id, account) {
+	if n.reg.Keeps(n.wall.Now(), n.id, account) && !n.fed.Clocks().Off() {
 		mine = 1
 	}
 	var others []key.Hash

@@ -108,6 +108,7 @@ type Federation struct {
 	counters   counters
 	rates      *rates
 	warned     time.Time // of the clocks; the review job's own
+	told       standing  // what was said then
 }
 
 // New makes a Federation that listens at once: an address that cannot be opened

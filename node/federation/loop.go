@@ -201,20 +201,40 @@ func (f *Federation) reviewJob(ctx context.Context, now time.Time) time.Time {
 	return time.Now().Add(reviewEvery)
 }
 
-// warnClock says that the clocks of the realm disagree, at most once a minute.
+// standing is how our clock compares with the others'.
+type standing byte
+
+const (
+	clockFine standing = iota
+	clockDoubtful
+	clockOff
+)
+
+func (c Clocks) standing() standing {
+	switch {
+	case c.Off():
+		return clockOff
+	case c.Doubtful():
+		return clockDoubtful
+	}
+	return clockFine
+}
+
+// warnClock says once that the clocks of the realm disagree, and once that they
+// agree again; at most a line a minute, as nodes come and go.
 func (f *Federation) warnClock(now time.Time) {
 	clocks := f.Clocks() // only the review job comes here, one at a time
-	if !clocks.Off() && !clocks.Doubtful() {
+	is := clocks.standing()
+	if clocks.Count < 2 || is == f.told || now.Sub(f.warned) < warnEvery && !f.warned.IsZero() {
 		return
 	}
-	if now.Sub(f.warned) < warnEvery && !f.warned.IsZero() {
-		return
-	}
-	f.warned = now
-	switch {
-	case clocks.Off():
-		f.log.Error("this node's clock is off: it confirms no copies until it is right", "seconds", clocks.Offset, "clocks", clocks.Count)
-	default:
+	f.told, f.warned = is, now
+	switch is {
+	case clockOff:
+		f.log.Error("this node's clock is off: it confirms no copies until it is set right", "seconds", clocks.Offset, "clocks", clocks.Count)
+	case clockDoubtful:
 		f.log.Warn("this node's clock and the other node's disagree", "seconds", clocks.Offset)
+	default:
+		f.log.Info("this node's clock agrees with the others", "seconds", clocks.Offset, "clocks", clocks.Count)
 	}
 }
