@@ -83,6 +83,7 @@ func (n *Node) connected(req request) {
 	answer.Peers = n.peerAddresses()
 	sum := n.reg.AccountKeySum(s.bound.Account)
 	answer.Facts = &mpp.Sum{Count: sum.Count, Sum: sum.Total[:]}
+	answer.History, answer.Gone = n.told(s)
 	n.reply(req.now, s, &answer)
 }
 
@@ -114,6 +115,7 @@ func (n *Node) serveDisconnect(req request, m *mpp.DisconnectRequest) {
 		if d := n.devices[s.bound]; d != nil && d.watching != nil {
 			n.unwatch(d.watching)
 		}
+		n.logWhere(req.now, s.bound, mpp.ReasonDetached)
 	}
 	n.refuse(req, mpp.CodeOK)
 	n.fed.AttachedChanged()

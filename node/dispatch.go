@@ -52,6 +52,10 @@ func (n *Node) serve(req request, msg mpp.Message) {
 	switch m := msg.(type) {
 	case *mpp.Heartbeat:
 		req.serial = m.Serial
+		if m.Devices {
+			n.serveDevices(req)
+			return
+		}
 		n.serveHeartbeat(req)
 	case *mpp.Acknowledge:
 		n.serveAcknowledge(req, m)

@@ -169,10 +169,12 @@ func (d door) Facts(ctx context.Context, hashes []key.Hash) []*record.Fact {
 // Attached implements federation.Door.
 func (d door) Attached(ctx context.Context) []key.Hash {
 	var hashes []key.Hash
-	if !d.do(ctx, func(time.Time) {
+	if !d.do(ctx, func(now time.Time) {
 		for _, sessions := range d.watching {
 			for s := range sessions {
-				hashes = append(hashes, s.attach.Hash())
+				if !s.silent(now) {
+					hashes = append(hashes, s.attach.Hash())
+				}
 			}
 		}
 	}) {

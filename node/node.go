@@ -68,6 +68,7 @@ type Node struct {
 	scanAt    time.Time             // when the busy ones are looked at
 	unsynced  map[key.Hash]*pending
 	diskErr   error // of the batch written last
+	history   history
 	joins     joins
 	decoder   mpp.Decoder
 	status    mpp.Status // reused for every heartbeat
@@ -149,6 +150,9 @@ func assemble(cfg Config) (n *Node, err error) {
 	if err = n.load(); err != nil {
 		return nil, err
 	}
+	if err = n.recall(); err != nil {
+		return nil, err
+	}
 	if err = n.listen(); err != nil {
 		return nil, err
 	}
@@ -225,6 +229,7 @@ func (n *Node) load() error {
 		}
 	}
 	n.fx.Reset() // what counts is on disk already
+	n.expiredAttach(over.Delete)
 	if len(over.Delete) == 0 {
 		return nil
 	}

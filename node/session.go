@@ -55,7 +55,11 @@ type session struct {
 // deviceState outlives a device's connections.
 type deviceState struct {
 	watching *session
-	serial   int64 // of notifications, so that it only grows
+	serial   int64     // of notifications, so that it only grows
+	heard    time.Time // by a session that is gone
+	since    time.Time // watching here, pauses of three heartbeats left out
+	logged   time.Time // when its coming or going was logged last
+	expired  bool      // its last attach fact, and there is no other
 }
 
 // Opened implements rud.Handler.
@@ -88,6 +92,7 @@ func (n *Node) drop(now time.Time, s *session) {
 
 func (n *Node) forgetSession(s *session) {
 	n.unwatch(s)
+	n.remember(s)
 	delete(n.sessions, s.conn)
 	peer := s.conn.Peer()
 	n.peers[peer] = slices.DeleteFunc(n.peers[peer], func(o *session) bool { return o == s })
@@ -101,7 +106,10 @@ func (n *Node) forgetSession(s *session) {
 func (n *Node) closeSilent(now time.Time) {
 	for _, s := range n.sessions {
 		unbound := s.bound == registry.DeviceRef{} && now.Sub(s.opened) > maxUnbound && !n.joins.holds(now, s)
-		if unbound || now.Sub(s.heard) > s.timeout {
+		if unbound || s.silent(now) {
+			if s.attach != nil {
+				n.logWhere(now, s.bound, mpp.ReasonUnknown)
+			}
 			n.drop(now, s)
 		}
 	}
@@ -149,6 +157,7 @@ func (n *Node) state(ref registry.DeviceRef) *deviceState {
 // watch makes this connection the device's watching one. The newest wins.
 func (n *Node) watch(now time.Time, s *session, attach *record.Fact) {
 	d := n.state(s.bound)
+	n.arrived(now, s, d)
 	if d.watching != nil && d.watching != s {
 		n.unwatch(d.watching)
 	}

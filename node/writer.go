@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"meshpresence/internal/record"
@@ -43,11 +44,12 @@ func (n *Node) commit(now time.Time, ours bool, then func(now time.Time, err err
 	batch := n.batch(ours)
 	n.settle(now)
 	n.fx.Reset()
-	if then == nil && len(batch.Put) == 0 && len(batch.Delete) == 0 {
+	if then == nil && len(batch.Put) == 0 && len(batch.Delete) == 0 && len(batch.Meta) == 0 {
 		return
 	}
-	facts := batch.Put
+	facts, counts := batch.Put, batch.Meta
 	w := write{batch: batch, then: func(now time.Time, err error) {
+		n.counted(counts, err)
 		n.saved(now, facts, err)
 		if then != nil {
 			then(now, err)
@@ -75,6 +77,7 @@ func (n *Node) batch(ours bool) store.Batch {
 			b.Put = append(b.Put, p.fact)
 		}
 	}
+	retried := len(b.Put)
 	for _, f := range n.fx.Put {
 		if n.reg.Holds(f) {
 			b.Put = append(b.Put, f)
@@ -86,6 +89,7 @@ func (n *Node) batch(ours bool) store.Batch {
 			b.Delete = append(b.Delete, k)
 		}
 	}
+	n.count(b.Put[retried:], &b)
 	return b
 }
 
@@ -178,7 +182,12 @@ func merge(a, b store.Batch) store.Batch {
 	for _, k := range b.Delete {
 		later[k] = struct{}{}
 	}
-	merged := store.Batch{Put: b.Put, Delete: b.Delete}
+	merged := store.Batch{Put: b.Put, Delete: b.Delete, Meta: maps.Clone(a.Meta)}
+	if merged.Meta == nil {
+		merged.Meta = b.Meta
+	} else {
+		maps.Copy(merged.Meta, b.Meta)
+	}
 	for _, f := range a.Put {
 		if _, again := later[f.Key()]; !again {
 			merged.Put = append(merged.Put, f)

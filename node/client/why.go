@@ -184,21 +184,51 @@ type participants struct {
 	asked string
 }
 
-// devices asks the node in use about the account's devices. The account's facts
-// come first: the node then knows whose connection this is, and the profile
-// which devices there are.
+// devices asks the node in use about the account's devices, and for the
+// account's facts before when the node does not know whose connection this is, or
+// knows other devices than the profile.
 func (c *Client) devices(ctx context.Context) (participants, error) {
 	return call(ctx, c, func(l *link) (participants, error) {
+		answer, err := c.askDevices(ctx, l)
+		if err == nil && !c.profile.missesAny(answer.Devices) {
+			return participants{answer, l.address.String()}, nil
+		}
+		var refusal *Refusal
+		if err != nil && (!errors.As(err, &refusal) || refusal.Code != mpp.CodeRefused) {
+			return participants{}, err
+		}
 		if err := c.catchUp(ctx, l); err != nil {
 			return participants{}, err
 		}
-		answer, err := request[*mpp.Status](ctx, c, l, &mpp.Heartbeat{Devices: true})
+		answer, err = c.askDevices(ctx, l)
+		return participants{answer, l.address.String()}, err
+	})
+}
+
+func (c *Client) askDevices(ctx context.Context, l *link) (*mpp.Status, error) {
+	answer, err := request[*mpp.Status](ctx, c, l, &mpp.Heartbeat{Devices: true})
+	if err != nil {
+		return nil, err
+	}
+	if code := answer.Code(); !code.Success() {
+		return nil, &Refusal{code}
+	}
+	return answer, nil
+}
+
+// missesAny reports whether a node knows of a device, or of a revocation, that
+// the profile does not.
+func (p *Profile) missesAny(list []mpp.DeviceStatus) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(list, func(d mpp.DeviceStatus) bool {
+		h, err := key.ParseHash(d.Id)
 		if err != nil {
-			return participants{}, err
+			return false
 		}
-		if code := answer.Code(); !code.Success() {
-			return participants{}, &Refusal{code}
+		if d.Status == string(mpp.ReasonRevoked) {
+			return !p.book.revoked[h]
 		}
-		return participants{answer, l.address.String()}, nil
+		return p.book.device(p.meta.Account, h) == nil
 	})
 }

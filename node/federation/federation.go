@@ -245,6 +245,9 @@ func (f *Federation) Claiming(attach key.Hash) []key.Hash {
 	return f.speakers.claiming(time.Now(), attach)
 }
 
+// Heard is when the beacon of a node was last seen to grow; zero: not yet.
+func (f *Federation) Heard(node key.Hash) time.Time { return f.speakers.heardAt(node) }
+
 // Clocks compares this node's wall clock with what other nodes tell.
 func (f *Federation) Clocks() Clocks { return f.speakers.clocks(time.Now()) }
 

@@ -54,6 +54,8 @@ type Effects struct {
 	Events []*record.Fact
 	// Gone are events that must not be delivered any more.
 	Gone []*record.Fact
+	// Dropped are those of them that the account's quota took.
+	Dropped []*record.Fact
 	// Revoked are devices whose connections end.
 	Revoked []DeviceRef
 	// Attached are attach facts merged: their devices moved, or left.
@@ -68,8 +70,10 @@ func (fx *Effects) Reset() {
 	clear(fx.Events)
 	clear(fx.Gone)
 	clear(fx.Attached)
+	clear(fx.Dropped)
 	*fx = Effects{
 		Put: fx.Put[:0], Delete: fx.Delete[:0], Events: fx.Events[:0],
 		Gone: fx.Gone[:0], Revoked: fx.Revoked[:0], Attached: fx.Attached[:0],
+		Dropped: fx.Dropped[:0],
 	}
 }

@@ -112,7 +112,9 @@ func (r *Registry) raiseFloor(f *record.Fact, e *record.Event, fx *Effects) {
 func (r *Registry) enforceQuota(id key.Hash, fx *Effects) {
 	a := r.accounts[id]
 	for a.events > MaxEvents || a.eventsB > MaxEventBytes {
-		r.forget(a.heaviest().victim(), fx)
+		f := a.heaviest().victim()
+		fx.Dropped = append(fx.Dropped, f)
+		r.forget(f, fx)
 	}
 }
 

@@ -93,6 +93,15 @@ func (h *Holdings) Has(f *record.Fact) bool {
 	return r != nil && r.has(e.Sequence)
 }
 
+// Floor returns up to which sequence the device holds all of a publisher's
+// channel; 0 when it said nothing of it.
+func (h *Holdings) Floor(publisher key.Hash, channel string) int64 {
+	if r := h.queued[stream{publisher, channel}]; r != nil {
+		return r.floor
+	}
+	return 0
+}
+
 func (r *ranges) has(n int64) bool {
 	if n <= r.floor {
 		return true
