@@ -202,10 +202,14 @@ func (d *Device) Ask(m mpp.Request) (mpp.Message, error) {
 	return d.answers[n], nil
 }
 
-// Say sends a message and does not wait for its answer.
-func (d *Device) Say(m mpp.Request) error {
+// Conn is the connection dialled last.
+func (d *Device) Conn() *rud.Conn { return d.conn }
+
+// Say sends a message on one of the device's connections and does not wait for
+// its answer.
+func (d *Device) Say(on *rud.Conn, m mpp.Request) error {
 	m.Base().Serial = mpp.N(d.next())
-	if _, err := d.conn.Send(time.Now(), m.Append(nil)); err != nil {
+	if _, err := on.Send(time.Now(), m.Append(nil)); err != nil {
 		return fmt.Errorf("sending %s: %w", m.Tag(), err)
 	}
 	return nil
