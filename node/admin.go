@@ -75,6 +75,15 @@ func (o operator) Overview(ctx context.Context) (admin.Overview, error) {
 	return v, nil
 }
 
+// Accounts is how many accounts this node keeps.
+func (n *Node) Accounts(ctx context.Context) (int, error) {
+	answer := make(chan int, 1)
+	if !n.do(ctx, func(time.Time) { answer <- n.reg.Vouched(n.id) }) {
+		return 0, n.silent()
+	}
+	return <-answer, nil
+}
+
 // silent is why the loop did not answer.
 func (n *Node) silent() error {
 	select {

@@ -13,6 +13,7 @@ import (
 	"meshpresence/discovery/mdns"
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
+	"meshpresence/node/access"
 	"meshpresence/node/client"
 	"meshpresence/node/federation"
 	"meshpresence/node/mpp"
@@ -52,6 +53,8 @@ func JoinRealm(ctx context.Context, cfg Config, code string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	ctx, cancel := context.WithTimeout(ctx, access.CodeLife)
+	defer cancel()
 	m, err := cfg.joinBy(ctx, k, code)
 	if err != nil {
 		return fmt.Errorf("joining a realm: %w", err)
@@ -105,6 +108,8 @@ func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Member
 		m, err = client.JoinRealm(ctx, client.Config{Node: at.String(), Wall: c.Wall, Log: c.Log}, own, code)
 		var refusal *client.Refusal
 		switch {
+		case ctx.Err() != nil:
+			return m, err
 		case errors.As(err, &refusal) && refusal.Code == mpp.CodeRefused:
 			refused = at.Fingerprint
 		case !errors.Is(err, client.ErrNoAnswer):
@@ -116,13 +121,12 @@ func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Member
 
 // relays are the addresses of nodes that may pass a code on, at least one.
 func (c Config) relays(ctx context.Context, code string) ([]discovery.Address, error) {
-	named, err := client.ParseCode(code)
+	_, named, err := access.ParseJoin(code)
 	if err != nil {
 		return nil, err
 	}
-	if named != "" {
-		at, err := discovery.ParseAddress(named)
-		return []discovery.Address{at}, err
+	if named != (discovery.Address{}) {
+		return []discovery.Address{named}, nil
 	}
 	if !c.MDNS {
 		return nil, ErrNoRelay

@@ -6,6 +6,8 @@
 //	flags.go   the flags, and the node.Config they make
 //	listen.go  host:port as the multiaddrs of QUIC and TCP
 //	state.go   where the state lies when nobody says
+//	join.go    the first start of a node that a realm takes in
+//	start.go   why a node does not start, in exit codes
 //	ready.go   what is printed when it runs
 //	exit.go    exit codes, and how an error is told
 package main

@@ -11,6 +11,8 @@ const (
 	exitOK            = 0
 	exitError         = 1
 	exitUsage         = 2
+	exitRefused       = 4
+	exitNoAnswer      = 5
 	exitConfiguration = 78
 )
 
@@ -18,6 +20,8 @@ const (
 const exitTable = `  0   stopped by Ctrl-C or SIGTERM
   1   an error
   2   the command line asks for something that cannot be
+  4   --join: the code was refused
+  5   --join: nobody answered
   78  what it points at cannot be used, or a newer version wrote the state`
 
 // fault is an error that knows its exit code and what to do next.

@@ -11,6 +11,9 @@ import (
 	"meshpresence/node"
 )
 
+// bareCode has the form of a code, and is nobody's.
+const bareCode = "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23-4567"
+
 // command runs presenced with arguments that must not start a node.
 func command(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
@@ -39,6 +42,9 @@ func TestRefusesEarly(t *testing.T) {
 		{[]string{"--announce", "here"}, exitUsage, `--announce "here"`, "multiaddr"},
 		{[]string{"--peer", "192.0.2.7:6771"}, exitUsage, "no multiaddr that ends in /p2p/ID", "as the other node prints it"},
 		{[]string{"--accounts", "all"}, exitUsage, `one of "code","open"`, "--help"},
+		{[]string{"--join", "let me in"}, exitUsage, "--join: that is no code", "mpp-join:CODE@host:port/FINGERPRINT"},
+		{[]string{"--join", bareCode, "--no-mdns"}, exitUsage, "--join: the code names no node", "or leave out --no-mdns"},
+		{[]string{"--join", bareCode, "--realm-key", private}, exitUsage, "--join and --realm-key", "leave one of them out"},
 		{[]string{"--sync-every", "10ms"}, exitUsage, "too short", "at least 1s"},
 		{[]string{"--log-level", "loud"}, exitUsage, "--log-level", "--help"},
 		{[]string{"--realm-key", "/no/such/file"}, exitConfiguration, "there is no such file", "keys/realm.key"},
@@ -49,6 +55,9 @@ func TestRefusesEarly(t *testing.T) {
 		if code != c.code || out != "" || !strings.Contains(first, c.says) || !strings.Contains(rest, c.hint) {
 			t.Errorf("presenced %q: exit %d, printed %q, said\n%s", c.args, code, out, errs)
 		}
+		if strings.Contains(errs, bareCode) {
+			t.Errorf("presenced %q says the code again", c.args)
+		}
 	}
 }
 
@@ -56,6 +65,7 @@ func TestConfig(t *testing.T) {
 	o := options{
 		State: "/s", Listen: "127.0.0.1:0", PeerListen: []string{":6771", "/ip4/10.0.0.1/tcp/1"}, Announce: []string{"none"},
 		Peer: []string{"/ip4/10.0.0.2/tcp/6771/p2p/ID"}, Accounts: "open", Quiet: true, SyncEvery: minSyncEvery,
+		MDNS: true, Admin: "/run/presenced.sock",
 	}
 	got, err := o.config()
 	if err != nil {
@@ -63,6 +73,7 @@ func TestConfig(t *testing.T) {
 	}
 	want := node.Config{
 		State: "/s", Listen: "127.0.0.1:0", Announce: []string{}, Peers: o.Peer, OpenAccounts: true, Quiet: true, SyncEvery: minSyncEvery,
+		MDNS: true, Admin: "/run/presenced.sock",
 		PeerListen: []string{
 			"/ip4/0.0.0.0/udp/6771/quic-v1", "/ip6/::/udp/6771/quic-v1", "/ip4/0.0.0.0/tcp/6771", "/ip6/::/tcp/6771",
 			"/ip4/10.0.0.1/tcp/1",
@@ -74,6 +85,13 @@ func TestConfig(t *testing.T) {
 	o = options{Listen: ":6770", SyncEvery: minSyncEvery, State: "/s"}
 	if got, err = o.config(); err != nil || got.PeerListen != nil || got.Announce != nil || got.OpenAccounts {
 		t.Errorf("what is not given is left to the node: %+v, %v", got, err)
+	}
+	if want := filepath.Join("/s", "admin.sock"); got.Admin != want {
+		t.Errorf("the admin socket is %s, want %s", got.Admin, want)
+	}
+	o.Admin = "none"
+	if got, err = o.config(); err != nil || got.Admin != "" {
+		t.Errorf("--admin none: %q, %v", got.Admin, err)
 	}
 }
 
@@ -91,35 +109,6 @@ func TestListenAddresses(t *testing.T) {
 	}
 }
 
-// "State: /var/lib/presenced as root, else the XDG state directory"
-// (federation.md, Defaults).
-func TestStateDir(t *testing.T) {
-	env := map[string]string{"HOME": "/home/u", "LocalAppData": `L`}
-	look := func(name string) string { return env[name] }
-	for _, c := range []struct {
-		system string
-		root   bool
-		xdg    string
-		want   string
-	}{
-		{"linux", true, "/x", "/var/lib/presenced"},
-		{"linux", false, "/x", "/x/presenced"},
-		{"linux", false, "relative", "/home/u/.local/state/presenced"},
-		{"freebsd", false, "", "/home/u/.local/state/presenced"},
-		{"darwin", true, "", "/Library/Application Support/presenced"},
-		{"darwin", false, "", "/home/u/Library/Application Support/presenced"},
-		{"windows", false, "", filepath.Join("L", "presenced")},
-	} {
-		env["XDG_STATE_HOME"] = c.xdg
-		if got, err := stateDir(c.system, c.root, look); err != nil || got != c.want {
-			t.Errorf("%s, root %v: %q, %v, want %q", c.system, c.root, got, err, c.want)
-		}
-	}
-	if _, err := stateDir("linux", false, func(string) string { return "" }); report(new(bytes.Buffer), err) != exitConfiguration {
-		t.Errorf("no HOME: %v", err)
-	}
-}
-
 func TestHelp(t *testing.T) {
 	t.Setenv("COLUMNS", "200")
 	code, out, errs := command(t, "--help")
@@ -131,16 +120,14 @@ func TestHelp(t *testing.T) {
 			t.Errorf("wider than %d: %s", helpWidth, line)
 		}
 	}
-	for _, want := range []string{"Examples:\n", "Exit codes:\n", "$PRESENCED_STATE", "$PRESENCED_PEER", "  78  "} {
+	for _, want := range []string{"Examples:\n", "Exit codes:\n", "$PRESENCED_STATE", "$PRESENCED_PEER", "--join=CODE", "--[no-]mdns", "--admin=PATH", "  78  "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("help lacks %q", want)
 		}
 	}
 	// "Not offered yet and therefore absent."
-	for _, absent := range []string{"--http", "--join"} {
-		if strings.Contains(out, absent) {
-			t.Errorf("help offers %s", absent)
-		}
+	if strings.Contains(out, "--http") {
+		t.Error("help offers --http")
 	}
 	if code, out, _ := command(t, "--version"); code != exitOK || !strings.HasPrefix(out, "presenced ") {
 		t.Errorf("--version: exit %d, %q", code, out)

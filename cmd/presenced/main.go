@@ -2,22 +2,34 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"meshpresence/node"
 )
 
+// stopWithin is how long stopping may take: supervisors kill soon after.
+const stopWithin = 5 * time.Second
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one kills: nobody waits on a hang.
-	context.AfterFunc(ctx, stop)
+	// After the first signal the next one kills, and so does time: nobody waits
+	// on a hang. What was acknowledged is on the disk already.
+	context.AfterFunc(ctx, func() {
+		stop()
+		time.AfterFunc(stopWithin, func() {
+			fmt.Fprintf(os.Stderr, "presenced: stopping took longer than %v; left as a power cut leaves it\n", stopWithin)
+			os.Exit(exitError)
+		})
+	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -31,7 +43,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 		kong.Writers(out, errs),
 		kong.Exit(func(int) { over = true }),
 		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: helpWidth, NoAppDescFormat: true}),
-		kong.Vars{"version": "presenced " + version(), "state": usualState()},
+		kong.Vars{"version": "presenced " + node.Version(), "state": usualState()},
 	)
 	if err != nil {
 		return report(errs, err)
@@ -53,6 +65,11 @@ func (o *options) serve(ctx context.Context, out, errs io.Writer) error {
 		return err
 	}
 	cfg.Log = slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: o.LogLevel}))
+	if o.Join != "" {
+		if err := o.join(ctx, cfg, out, errs); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	fresh := !hasRealmKey(cfg)
 	n, err := node.Start(ctx, cfg)
 	if err != nil {
@@ -61,11 +78,14 @@ func (o *options) serve(ctx context.Context, out, errs io.Writer) error {
 		}
 		return wrapStart(err)
 	}
-	r := readyOf(n, cfg)
-	r.FirstStart = fresh && hasRealmKey(cfg)
-	if err := r.print(out, o.JSON); err != nil {
-		n.Close()
-		return err
+	r, err := readyOf(ctx, n, cfg)
+	r.Joined = o.Join != ""
+	r.FirstStart = r.Joined || fresh && hasRealmKey(cfg)
+	if err == nil {
+		err = r.print(out, o.JSON)
+	}
+	if err != nil && ctx.Err() == nil {
+		return errors.Join(err, n.Close())
 	}
 	<-ctx.Done()
 	if err := n.Close(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,8 +10,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"meshpresence/node"
+	"meshpresence/node/admin"
 )
 
 // ready is what a running node prints: presenced.ready/1.
@@ -25,13 +28,27 @@ type ready struct {
 	RealmKey   *string `json:"realm_key"`
 	FirstStart bool    `json:"first_start"`
 	Accounts   string  `json:"accounts"`
+	// Admin is the path of the admin socket, null when there is none.
+	Admin *string `json:"admin"`
+	// Joined: this start made the node a member of another's realm.
+	Joined bool `json:"joined"`
+	// Invite lets the first account in, null when there is one already or when
+	// none needs it.
+	Invite *invite `json:"invite"`
 
 	here string // the node's address from this machine, "" when it has none
 }
 
-func readyOf(n *node.Node, cfg node.Config) ready {
+// invite is a code for an account.
+type invite struct {
+	Code    string    `json:"code"`
+	Text    string    `json:"text"`
+	Expires time.Time `json:"expires"`
+}
+
+func readyOf(ctx context.Context, n *node.Node, cfg node.Config) (ready, error) {
 	r := ready{
-		Schema: "presenced.ready/1", Version: version(),
+		Schema: "presenced.ready/1", Version: node.Version(),
 		DeviceAddresses: n.DeviceAddresses(), PeerAddresses: append([]string{}, n.PeerAddresses()...),
 		Realm: n.Realm(), State: cfg.State, Accounts: "code",
 	}
@@ -46,7 +63,27 @@ func readyOf(n *node.Node, cfg node.Config) ready {
 	if path != "" {
 		r.RealmKey = &path
 	}
-	return r
+	if cfg.Admin != "" {
+		r.Admin = &cfg.Admin
+	}
+	var err error
+	r.Invite, err = firstInvite(ctx, n, cfg)
+	return r, err
+}
+
+// firstInvite makes a code while no account is kept and one would need it.
+func firstInvite(ctx context.Context, n *node.Node, cfg node.Config) (*invite, error) {
+	if cfg.OpenAccounts {
+		return nil, nil
+	}
+	if kept, err := n.Accounts(ctx); err != nil || kept > 0 {
+		return nil, err
+	}
+	i, err := n.Invite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &invite{i.Code, i.Text, i.Expires}, nil
 }
 
 // print writes the node's addresses, for people or as one object.
@@ -74,7 +111,10 @@ func (r ready) lines() []string {
 		lines = append(lines, "peer address: "+a)
 	}
 	lines = append(lines, "realm: "+r.Realm, "state: "+r.State)
-	if r.FirstStart {
+	switch {
+	case r.Joined:
+		lines = append(lines, "", "This node is now a member of the realm. Start it without --join from now on.")
+	case r.FirstStart && r.RealmKey != nil:
 		lines = append(lines,
 			"",
 			"This is the first start. The realm's key was made, and lies in",
@@ -82,10 +122,50 @@ func (r ready) lines() []string {
 			"Whoever has it can let nodes into the realm. Move it off this machine to a",
 			"safe place once every node is in; the node runs on without it.")
 	}
-	if r.FirstStart && r.here != "" {
-		lines = append(lines, "", "To begin, on this machine:", "  presence --node "+r.here+" account create")
+	if r.FirstStart || r.Invite != nil {
+		lines = append(lines, r.begin()...)
 	}
 	return lines
+}
+
+// begin says how to make the first account.
+func (r ready) begin() (lines []string) {
+	if create := r.create(); create != "" {
+		lines = append(lines, "", "To begin, on this machine:", "  "+create)
+	}
+	if r.Invite != nil {
+		lines = append(lines,
+			"",
+			"On another machine, once and before "+r.Invite.Expires.Local().Format("15:04")+":",
+			"  presence account create --code "+r.Invite.Text,
+			"The code alone:",
+			"  "+r.Invite.Code)
+	}
+	if r.Invite != nil && r.Admin != nil {
+		lines = append(lines, "Another code, on this machine:", "  presence admin invite"+r.socket())
+	}
+	return lines
+}
+
+// create is the command that makes an account on this machine, where the admin
+// socket gives the tool a code and the node's address. It is empty when there is
+// none that would do.
+func (r ready) create() string {
+	switch {
+	case r.Admin != nil:
+		return "presence account create" + r.socket()
+	case r.Invite == nil && r.here != "":
+		return "presence --node " + r.here + " account create"
+	}
+	return ""
+}
+
+// socket is the flag for a socket that the tool does not find by itself.
+func (r ready) socket() string {
+	if slices.Contains(admin.UsualSockets(), *r.Admin) {
+		return ""
+	}
+	return " --admin " + *r.Admin
 }
 
 // beyond leaves out the addresses that reach no further than this machine, when

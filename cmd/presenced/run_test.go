@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"meshpresence/node/store"
 )
@@ -34,7 +35,7 @@ func start(t *testing.T, args ...string) *daemon {
 	r, w := io.Pipe()
 	d := &daemon{bufio.NewReader(r), cancel, make(chan int, 1), new(bytes.Buffer)}
 	go func() {
-		d.code <- run(ctx, append([]string{"--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0"}, args...), w, d.stderr)
+		d.code <- run(ctx, append([]string{"--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--no-mdns"}, args...), w, d.stderr)
 		w.Close()
 	}()
 	t.Cleanup(func() {
@@ -69,6 +70,12 @@ func TestRunsAndStops(t *testing.T) {
 	if code := d.end(); code != exitOK {
 		t.Errorf("exit %d, said\n%s", code, d.stderr)
 	}
+	if first.Admin == nil || *first.Admin != filepath.Join(state, "admin.sock") || first.Joined || first.Accounts != "code" {
+		t.Errorf("ready: %+v", first)
+	}
+	if i := first.Invite; i == nil || !strings.HasPrefix(i.Text, "mpp-join:"+i.Code+"@127.0.0.1:") || i.Expires.IsZero() {
+		t.Errorf("the first account's code: %+v", i)
+	}
 	if first.Schema != "presenced.ready/1" || !first.FirstStart || first.RealmKey == nil || *first.RealmKey != filepath.Join(state, "keys", "realm.key") ||
 		!regexp.MustCompile(`^mpp://127\.0\.0\.1:\d+/M[-A-Z2-7]+$`).MatchString(first.DeviceAddresses[0]) ||
 		!regexp.MustCompile(`^/ip4/127\.0\.0\.1/tcp/\d+/p2p/\w+$`).MatchString(first.PeerAddresses[0]) {
@@ -88,33 +95,73 @@ func TestRunsAndStops(t *testing.T) {
 }
 
 func TestReadyLines(t *testing.T) {
-	key := "/s/keys/realm.key"
-	r := ready{
+	t.Setenv("PRESENCED_ADMIN", "/usual/admin.sock")
+	key, usual, own := "/s/keys/realm.key", "/usual/admin.sock", "/s/admin.sock"
+	plain := ready{
 		DeviceAddresses: []string{"mpp://192.0.2.7:6770/MAAA", "mpp://[2001:db8::1]:6770/MAAA"},
 		PeerAddresses:   []string{"/ip4/127.0.0.1/tcp/6771/p2p/ID", "/ip4/192.0.2.7/tcp/6771/p2p/ID", "/ip6/::1/tcp/6771/p2p/ID"}, Realm: "realm", State: "/s", Accounts: "code",
+		Admin: &usual,
 	}
-	want := `device address: mpp://192.0.2.7:6770/MAAA
+	first := plain
+	first.FirstStart, first.RealmKey = true, &key
+	code := first
+	code.Invite = &invite{"ABCD-EFGH", "mpp-join:ABCD-EFGH@192.0.2.7:6770/MAAA", time.Date(2026, 7, 1, 12, 0, 0, 0, time.Local)}
+	joined := code
+	joined.Joined, joined.RealmKey, joined.Admin = true, nil, &own
+	open := first
+	open.Accounts, open.Admin, open.here = "open", nil, loopback(":6770", first.DeviceAddresses[0])
+
+	address := `device address: mpp://192.0.2.7:6770/MAAA
 device address: mpp://[2001:db8::1]:6770/MAAA
 peer address: /ip4/192.0.2.7/tcp/6771/p2p/ID
 realm: realm
 state: /s
 `
-	var b strings.Builder
-	if err := r.print(&b, false); err != nil || b.String() != want {
-		t.Errorf("got\n%s", &b)
-	}
-	r.FirstStart, r.RealmKey, r.here = true, &key, loopback(":6770", r.DeviceAddresses[0])
-	b.Reset()
-	if err := r.print(&b, false); err != nil || !strings.HasPrefix(b.String(), want) || !strings.HasSuffix(b.String(), `
+	made := `
 This is the first start. The realm's key was made, and lies in
   /s/keys/realm.key
 Whoever has it can let nodes into the realm. Move it off this machine to a
 safe place once every node is in; the node runs on without it.
+`
+	for _, c := range []struct {
+		name string
+		r    ready
+		want string
+	}{
+		{"later", plain, address},
+		{"first", code, address + made + `
+To begin, on this machine:
+  presence account create
 
+On another machine, once and before 12:00:
+  presence account create --code mpp-join:ABCD-EFGH@192.0.2.7:6770/MAAA
+The code alone:
+  ABCD-EFGH
+Another code, on this machine:
+  presence admin invite
+`},
+		{"open to all, without a socket", open, address + made + `
 To begin, on this machine:
   presence --node mpp://127.0.0.1:6770 account create
-`) {
-		t.Errorf("at the first start\n%s", &b)
+`},
+		{"joined, and its socket is where nobody looks", joined, address + `
+This node is now a member of the realm. Start it without --join from now on.
+
+To begin, on this machine:
+  presence account create --admin /s/admin.sock
+
+On another machine, once and before 12:00:
+  presence account create --code mpp-join:ABCD-EFGH@192.0.2.7:6770/MAAA
+The code alone:
+  ABCD-EFGH
+Another code, on this machine:
+  presence admin invite --admin /s/admin.sock
+`},
+	} {
+		var b strings.Builder
+		if err := c.r.print(&b, false); err != nil || b.String() != c.want {
+			t.Errorf("%s: got\n%s\nwant\n%s", c.name, &b, c.want)
+		}
 	}
 }
 
@@ -136,8 +183,14 @@ func TestReadyJSON(t *testing.T) {
 	if err := r.print(&b, true); err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"schema":"presenced.ready/1","version":"v","device_addresses":["d"],"peer_addresses":[],"realm":"r","state":"s","realm_key":null,"first_start":false,"accounts":"open"}` + "\n"; b.String() != want {
+	if want := `{"schema":"presenced.ready/1","version":"v","device_addresses":["d"],"peer_addresses":[],"realm":"r","state":"s","realm_key":null,"first_start":false,"accounts":"open","admin":null,"joined":false,"invite":null}` + "\n"; b.String() != want {
 		t.Errorf("got  %swant %s", &b, want)
+	}
+	path := "/a"
+	r.Admin, r.Invite = &path, &invite{"C", "T", time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}
+	b.Reset()
+	if err := r.print(&b, true); err != nil || !strings.HasSuffix(b.String(), `"admin":"/a","joined":false,"invite":{"code":"C","text":"T","expires":"2026-07-01T12:00:00Z"}}`+"\n") {
+		t.Errorf("with an invitation: %s", &b)
 	}
 }
 
@@ -166,10 +219,12 @@ func TestDoesNotStart(t *testing.T) {
 		{"busy device port", []string{"--listen", socket.LocalAddr().String()}, exitError, "--listen"},
 		{"busy peer port", []string{"--peer-listen", fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", listener.Addr().(*net.TCPAddr).Port)}, exitError, "--peer-listen"},
 		{"state is a file", []string{"--state", file}, exitError, file},
+		{"no place for the socket", []string{"--admin", file}, exitConfiguration, "--admin"},
+		{"a long way to the socket", []string{"--admin", filepath.Join(dir, strings.Repeat("x", 200))}, exitConfiguration, "--admin"},
 		{"not a realm key", []string{"--realm-key", file}, exitConfiguration, "realm key"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			args := append([]string{"--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--state", filepath.Join(t.TempDir(), "state")}, c.args...)
+			args := append([]string{"--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--no-mdns", "--state", filepath.Join(t.TempDir(), "state")}, c.args...)
 			code, out, errs := command(t, args...)
 			if code != c.code || out != "" || !strings.HasPrefix(errs, "presenced: ") || !strings.Contains(errs, c.says) {
 				t.Errorf("exit %d, printed %q, said\n%s", code, out, errs)
@@ -182,7 +237,7 @@ func TestStateDirectoryInUse(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")
 	d := start(t, "--state", state, "--json")
 	d.ready(t)
-	code, _, errs := command(t, "--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--state", state)
+	code, _, errs := command(t, "--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--no-mdns", "--state", state)
 	if code != exitError || !strings.Contains(errs, "in use by another process") || !strings.Contains(errs, "--state") {
 		t.Errorf("exit %d, said\n%s", code, errs)
 	}
@@ -201,7 +256,7 @@ func TestNewerState(t *testing.T) {
 	raiseVersion(t, path)
 	before, _ := os.ReadFile(path)
 
-	code, _, errs := command(t, "--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--state", state)
+	code, _, errs := command(t, "--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--no-mdns", "--state", state)
 	if code != exitConfiguration || !strings.Contains(errs, store.ErrNewer.Error()) {
 		t.Errorf("exit %d, said\n%s", code, errs)
 	}

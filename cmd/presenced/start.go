@@ -5,6 +5,10 @@ import (
 	"io/fs"
 
 	"meshpresence/internal/key"
+	"meshpresence/node"
+	"meshpresence/node/access"
+	"meshpresence/node/admin"
+	"meshpresence/node/client"
 	"meshpresence/node/store"
 )
 
@@ -23,11 +27,22 @@ var reasons = []struct {
 	{key.ErrRole, exitConfiguration, "give the file that holds a key of that kind"},
 	{key.ErrFile, exitConfiguration, "give the file as it was made"},
 	{key.ErrEncrypted, exitConfiguration, "a node reads keys that are in clear only"},
+	{admin.ErrPath, exitConfiguration, ""}, // the text says what to do
+	{admin.ErrBusy, exitError, ""},
+	{node.ErrInRealm, exitConfiguration, "start it without --join; to join as a new node, give an empty directory with --state DIR"},
+	{node.ErrNoRelay, exitUsage, longCode},
+	{access.ErrCode, exitUsage, longCode},
+	{client.ErrFingerprint, exitRefused, "someone may be in between, or the node was set up anew: ask for a new code"},
+	{client.ErrNoAnswer, exitNoAnswer, "check that the node that the code names runs, that UDP reaches it, and that somebody says yes there"},
 	{fs.ErrPermission, exitError, "give a directory that this user may write with --state DIR"},
 }
 
-// wrapStart gives an error of node.Start its exit code and advice.
+// wrapStart gives an error of node.Start, or of a join before it, its exit code and advice.
 func wrapStart(err error) error {
+	var refusal *client.Refusal
+	if errors.As(err, &refusal) {
+		return &fault{err: err, code: refusal.Code.Exit(), hint: "a code works once, for 15 minutes: ask for a new one with presence realm invite"}
+	}
 	for _, r := range reasons {
 		if errors.Is(err, r.is) {
 			return &fault{err: err, code: r.code, hint: r.hint}

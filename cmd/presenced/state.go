@@ -6,38 +6,21 @@ import (
 	"runtime"
 
 	"meshpresence/node"
+	"meshpresence/node/admin"
 )
 
-// stateDir is where a node's state lies when nobody says (federation.md,
-// Defaults).
-func stateDir(system string, root bool, env func(string) string) (string, error) {
-	under := func(variable string, rest ...string) (string, error) {
-		dir := env(variable)
-		if dir == "" {
-			return "", configuration("set it, or give a directory with --state DIR", "finding a place for the state: %s is not set", variable)
-		}
-		return filepath.Join(append([]string{dir}, rest...)...), nil
+// stateDir is where a node's state lies when nobody says.
+func stateDir() (string, error) {
+	dir, err := admin.StateDir(runtime.GOOS, os.Geteuid() == 0, os.Getenv)
+	if err != nil {
+		return "", &fault{err: err, code: exitConfiguration, hint: "set it, or give a directory with --state DIR"}
 	}
-	switch {
-	case system == "windows":
-		return under("LocalAppData", "presenced")
-	case system == "darwin" && root:
-		return "/Library/Application Support/presenced", nil
-	case system == "darwin":
-		return under("HOME", "Library", "Application Support", "presenced")
-	case root:
-		return "/var/lib/presenced", nil
-	}
-	// The XDG specification has relative paths ignored.
-	if dir := env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "presenced"), nil
-	}
-	return under("HOME", ".local", "state", "presenced")
+	return dir, nil
 }
 
 // usualState is the default as --help shows it.
 func usualState() string {
-	dir, err := stateDir(runtime.GOOS, os.Geteuid() == 0, os.Getenv)
+	dir, err := stateDir()
 	if err != nil {
 		return "the user's own state directory"
 	}

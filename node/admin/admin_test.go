@@ -283,6 +283,35 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// "State: /var/lib/presenced as root, else the XDG state directory"
+// (federation.md, Defaults).
+func TestStateDir(t *testing.T) {
+	env := map[string]string{"HOME": "/home/u", "LocalAppData": `L`}
+	look := func(name string) string { return env[name] }
+	for _, c := range []struct {
+		system string
+		root   bool
+		xdg    string
+		want   string
+	}{
+		{"linux", true, "/x", "/var/lib/presenced"},
+		{"linux", false, "/x", "/x/presenced"},
+		{"linux", false, "relative", "/home/u/.local/state/presenced"},
+		{"freebsd", false, "", "/home/u/.local/state/presenced"},
+		{"darwin", true, "", "/Library/Application Support/presenced"},
+		{"darwin", false, "", "/home/u/Library/Application Support/presenced"},
+		{"windows", false, "", filepath.Join("L", "presenced")},
+	} {
+		env["XDG_STATE_HOME"] = c.xdg
+		if got, err := StateDir(c.system, c.root, look); err != nil || got != c.want {
+			t.Errorf("%s, root %v: %q, %v, want %q", c.system, c.root, got, err, c.want)
+		}
+	}
+	if _, err := StateDir("linux", false, func(string) string { return "" }); err == nil {
+		t.Error("a place was found without HOME")
+	}
+}
+
 func TestUsualSockets(t *testing.T) {
 	env := map[string]string{"HOME": "/home/u"}
 	look := func(name string) string { return env[name] }
