@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -156,7 +157,7 @@ func (r *raw) say(b []byte, serial mpp.Int) mpp.Response {
 	for {
 		for _, msg := range r.answers {
 			if answer, ok := msg.(mpp.Response); ok && answer.Base().Acknowledge == serial {
-				r.answers = nil
+				r.answers = slices.DeleteFunc(r.answers, func(m mpp.Message) bool { _, relayed := m.(*mpp.Join); return !relayed })
 				return answer
 			}
 		}
