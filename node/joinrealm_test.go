@@ -1,0 +1,214 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"meshpresence/internal/key"
+	"meshpresence/internal/record"
+	"meshpresence/node/client"
+)
+
+// household is a node, and a second one's state directory with keys and no realm.
+type household struct {
+	t      *testing.T
+	first  *Node
+	second Config
+	keys   *keys
+	realm  *key.Realm
+}
+
+func newHousehold(t *testing.T) *household {
+	t.Helper()
+	dir := t.TempDir()
+	h := &household{t: t, second: quietConfig(t, filepath.Join(dir, "b"))}
+	h.first = begin(t, quietConfig(t, filepath.Join(dir, "a")))
+	k, done, err := newcomer(h.second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := done(); err != nil {
+		t.Fatal(err)
+	}
+	h.keys, h.realm = k, h.first.keys.realm
+	return h
+}
+
+func quietConfig(t *testing.T, dir string) Config {
+	return Config{
+		State: dir, Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"}, SyncEvery: time.Second,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)).With("who", filepath.Base(dir)),
+	}
+}
+
+func begin(t *testing.T, cfg Config) *Node {
+	t.Helper()
+	n, err := Start(within(t), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+func (h *household) keysDir() string { return filepath.Join(h.second.State, "keys") }
+
+// membership is what the first node's realm gives a node.
+func (h *household) membership(node key.Hash, cards ...[]byte) client.Membership {
+	h.t.Helper()
+	f, err := record.Sign(h.realm, h.realm.Author().Hash(), record.Base{Serial: 1, Time: 1}, &record.Member{Node: node})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return client.Membership{Realm: h.first.Realm(), Member: f.Append(nil), Cards: cards}
+}
+
+// card is the first node's word about itself.
+func (h *household) card() []byte {
+	h.t.Helper()
+	card := make(chan []byte, 1)
+	if !h.first.do(within(h.t), func(time.Time) { card <- h.first.reg.NodeFact(h.first.id).Append(nil) }) {
+		h.t.Fatal("the node does not answer")
+	}
+	return <-card
+}
+
+// "JoinRealm keeps keys/member and keys/peers, so that a lost store still finds
+// the realm": nothing else says where the first node is.
+func TestLostStoreFindsTheRealm(t *testing.T) {
+	h := newHousehold(t)
+	if err := h.keys.admitted(h.keysDir(), h.membership(h.keys.node.Author().Hash(), h.card())); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"member", peersName} {
+		if info, err := os.Stat(filepath.Join(h.keysDir(), name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("keys/%s: %v, %v", name, info.Mode(), err)
+		}
+	}
+	for _, what := range []string{"after the join", "without its store"} {
+		n, err := Start(within(t), h.second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Realm() != h.first.Realm() {
+			t.Errorf("%s it lives in %s, want %s", what, n.Realm(), h.first.Realm())
+		}
+		met(t, n, h.first.id)
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(filepath.Join(h.second.State, "store")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(h.keysDir(), realmKeyName)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a node that joined has a realm key: %v", err)
+	}
+	if _, _, err := newcomer(h.second); !errors.Is(err, ErrInRealm) {
+		t.Errorf("joining again: %v", err)
+	}
+}
+
+// met waits until a node is connected to a member.
+func met(t *testing.T, n *Node, other key.Hash) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !slices.Contains(n.fed.Members(), other) {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatal("the nodes did not meet")
+		}
+	}
+}
+
+// What came back from a join is believed only as far as it is signed.
+func TestMembershipIsChecked(t *testing.T) {
+	h := newHousehold(t)
+	own := h.keys.node.Author().Hash()
+	good := h.membership(own)
+	forged := slices.Clone(good.Member)
+	forged[len(forged)-1] ^= 1
+	otherRealm := good
+	otherRealm.Realm = key.Hash{1}.String()
+	for name, m := range map[string]client.Membership{
+		"another node's":     h.membership(key.Hash{1}),
+		"a forged signature": {Realm: good.Realm, Member: forged},
+		"another realm":      otherRealm,
+		"no fact":            {Realm: good.Realm, Member: []byte("x")},
+		"another fact":       {Realm: good.Realm, Member: h.card()},
+	} {
+		if err := h.keys.admitted(h.keysDir(), m); err == nil {
+			t.Errorf("%s was kept", name)
+		}
+	}
+	if k, done, err := newcomer(h.second); err != nil {
+		t.Errorf("a second try: %v", err)
+	} else if k.node.Author() != h.keys.node.Author() || done() != nil {
+		t.Error("a second try is another node's")
+	}
+	if peers := peersOf([][]byte{[]byte("x"), good.Member}, h.first.realm); len(peers) != 0 {
+		t.Errorf("peers of no card: %q", peers)
+	}
+	if peers := peersOf([][]byte{h.card()}, key.Hash{1}); len(peers) != 0 {
+		t.Errorf("peers of another realm's card: %q", peers)
+	}
+}
+
+// A node that is a realm of one is asked to stay what it is.
+func TestFingerprintOfANodeWithARealm(t *testing.T) {
+	h := newHousehold(t)
+	got, err := Fingerprint(h.second)
+	if err != nil || got != h.keys.rud.Public().UDF() {
+		t.Errorf("fingerprint %q, %v", got, err)
+	}
+	if err := h.first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Fingerprint(h.first.cfg); !errors.Is(err, ErrInRealm) {
+		t.Errorf("of a realm of one: %v", err)
+	}
+	if err := JoinRealm(within(t), h.first.cfg, "x"); !errors.Is(err, ErrInRealm) {
+		t.Errorf("joining from a realm of one: %v", err)
+	}
+}
+
+func TestKeptPeers(t *testing.T) {
+	dir := t.TempDir()
+	if got, err := loadPeers(dir); err != nil || got != nil {
+		t.Errorf("no file: %q, %v", got, err)
+	}
+	const id = "/p2p/12D3KooWGtY5xYxSmBWz5oHcDdBYbUZ6RW6tYvZhJ7WnE3RKnXJ8"
+	static, err := key.NewNode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := peersOn(static.Author(), &record.Node{Peers: []string{
+		"/ip4/192.0.2.7/tcp/6771", "/ip4/192.0.2.7/tcp/6771", "junk", "/ip4/192.0.2.7/tcp/6771" + id,
+	}})
+	if len(good) != 1 {
+		t.Fatalf("of one address, one twice, junk and another node's: %q", good)
+	}
+	if err := savePeers(dir, slices.Repeat(good, 2*maxKeptPeers)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := loadPeers(dir); err != nil || len(got) != maxKeptPeers {
+		t.Errorf("%d peers, %v", len(got), err)
+	}
+	lines := strings.Join([]string{"", "junk", "/ip4/192.0.2.7/tcp/6771", good[0], "\x00"}, "\n")
+	if err := os.WriteFile(filepath.Join(dir, peersName), []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := loadPeers(dir); err != nil || !slices.Equal(got, good) {
+		t.Errorf("among junk: %q, %v, want %q", got, err, good)
+	}
+}
