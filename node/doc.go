@@ -23,6 +23,16 @@
 // or sync is told to the devices at once: its publisher's acknowledgement rests
 // on its homes, not on this node.
 //
+// # One join
+//
+// A join by code goes through here in steps (package access draws them). For an
+// account the node itself is the inviter: [Node.Invite] makes the code, the loop
+// answers steps 1 and 3, and step 4 leaves once the node's word for the account is
+// synced. For a device and a node it relays between two sessions that it finds by
+// the code's Id, and decides only who may send what: the one who registered the
+// Id, the one who was answered last. What may have been lost with a session is
+// kept, one step a code, and said again to who comes back.
+//
 // # Goroutines
 //
 // Every go statement of the product: its file, what it runs, and its end.

@@ -2,7 +2,10 @@ package node_test
 
 import (
 	"bytes"
+	"fmt"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -458,5 +461,28 @@ func TestStepsThatAreNone(t *testing.T) {
 	for _, own := range []int64{0, 2, 4, 5} {
 		code := codeOf(t, n).ID()
 		r.wantStep("an inviter's step for the node's own code", mpp.JoinStep{Step: mpp.N(own), Id: code[:]}, mpp.CodeRefused)
+	}
+}
+
+// No log line holds a code, at any level.
+func TestCodesAreNotLogged(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer // of one writer at a time: slog's handler locks
+	cfg := loopback(t, filepath.Join(t.TempDir(), "a"))
+	cfg.OpenAccounts = false
+	cfg.Log = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	n := start(t, cfg)
+	code := codeOf(t, n)
+	d := newParty(t)
+	d.dial(t, n).joinAccount(d.asAccount(code))
+	n.Close()
+	id := code.ID()
+	for _, secret := range []string{code.String(), strings.ReplaceAll(code.String(), "-", ""), code.String()[:9], fmt.Sprintf("%x", id)} {
+		if strings.Contains(lines.String(), secret) {
+			t.Error("the log holds the code, or a part of it")
+		}
+	}
+	if !strings.Contains(lines.String(), d.account.Author().Hash().String()) {
+		t.Error("the log does not say which account joined")
 	}
 }

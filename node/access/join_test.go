@@ -297,6 +297,26 @@ func TestReaderOfEveryStepCannotJoin(t *testing.T) {
 	}
 }
 
+// What goes over the wire holds neither the code nor anything that gives it away.
+func TestStepsDoNotHoldTheCode(t *testing.T) {
+	p := newPair(t)
+	one := p.joiner.Begin()
+	two := p.answered(one)
+	three := p.answers(two)
+	if _, err := p.prove(three); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	for _, s := range []mpp.JoinStep{one, two, three, p.inviter.Grant()} {
+		all = (&mpp.JoinRequest{JoinStep: s}).Append(all)
+	}
+	for what, secret := range map[string][]byte{"the code": []byte(p.code.String()), "its random bytes": p.code.secret[:], "K": p.code.key()} {
+		if bytes.Contains(all, secret) {
+			t.Errorf("the steps hold %s", what)
+		}
+	}
+}
+
 // "five bad MACs end it."
 func TestFiveGuessedMACsEndACode(t *testing.T) {
 	p := newPair(t)
