@@ -57,7 +57,7 @@ func JoinRealm(ctx context.Context, cfg Config, code string) (err error) {
 	defer cancel()
 	m, err := cfg.joinBy(ctx, k, code)
 	if err != nil {
-		return fmt.Errorf("joining a realm: %w", err)
+		return err
 	}
 	if err := k.admitted(filepath.Join(cfg.State, "keys"), m); err != nil {
 		return fmt.Errorf("keeping what admits this node: %w", err)
@@ -123,20 +123,20 @@ func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Member
 func (c Config) relays(ctx context.Context, code string) ([]discovery.Address, error) {
 	_, named, err := access.ParseJoin(code)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("joining a realm: %w", err)
 	}
 	if named != (discovery.Address{}) {
 		return []discovery.Address{named}, nil
 	}
 	if !c.MDNS {
-		return nil, ErrNoRelay
+		return nil, fmt.Errorf("joining a realm: %w", ErrNoRelay)
 	}
 	found, err := (&mdns.Resolver{Interfaces: c.MDNSInterfaces}).Resolve(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoRelay, err)
+		return nil, fmt.Errorf("joining a realm: %w: %w", ErrNoRelay, err)
 	}
 	if len(found) == 0 {
-		return nil, ErrNoRelay
+		return nil, fmt.Errorf("joining a realm: %w", ErrNoRelay)
 	}
 	var list []discovery.Address
 	for _, f := range found[:min(len(found), maxRelays)] {
@@ -190,8 +190,8 @@ func peersOf(cards [][]byte, realm key.Hash) (peers []string) {
 
 // peersOn are the multiaddrs of one card that can be dialled.
 func peersOn(node key.Author, card *record.Node) (peers []string) {
-	for _, s := range card.Peers[:min(len(card.Peers), maxNodePeers)] {
-		if at, ok := federation.PeerAddress(node, s); ok && !slices.Contains(peers, at) {
+	for _, s := range card.Peers {
+		if at, ok := federation.PeerAddress(node, s); ok && len(peers) < maxKeptEach && !slices.Contains(peers, at) {
 			peers = append(peers, at)
 		}
 	}

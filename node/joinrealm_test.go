@@ -117,6 +117,36 @@ func TestLostStoreFindsTheRealm(t *testing.T) {
 	}
 }
 
+// "Either node dies for good": the realm's first node too writes down where the
+// others are, and again when that changes.
+func TestFirstNodeKeepsItsPeers(t *testing.T) {
+	h := newHousehold(t)
+	if err := h.keys.admitted(h.keysDir(), h.membership(h.keys.node.Author().Hash(), h.card())); err != nil {
+		t.Fatal(err)
+	}
+	second := begin(t, h.second)
+	want := second.fed.Addrs()
+	met(t, h.first, second.id)
+	dir := filepath.Join(h.first.cfg.State, "keys")
+	ctx := within(t)
+	for {
+		h.first.do(ctx, func(now time.Time) {
+			h.first.peersAt = time.Time{}
+			h.first.keepPeers(now)
+		})
+		if got, err := loadPeers(dir); err != nil {
+			t.Fatal(err)
+		} else if slices.Equal(got, want) {
+			return
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			t.Fatalf("keys/peers does not hold %q", want)
+		}
+	}
+}
+
 // met waits until a node is connected to a member.
 func met(t *testing.T, n *Node, other key.Hash) {
 	t.Helper()

@@ -111,6 +111,7 @@ func (n *Node) sweep(now time.Time) {
 	n.commit(now, false, nil)
 	n.lapse(now)
 	n.closeSilent(now)
+	n.keepPeers(now)
 }
 
 // sweepSoon brings the next sweep forward to this turn of the loop.

@@ -67,7 +67,8 @@ type Node struct {
 	hot       map[*session]struct{} // of them, those touched since the last turn
 	scanAt    time.Time             // when the busy ones are looked at
 	unsynced  map[key.Hash]*pending
-	diskErr   error // of the batch written last
+	diskErr   error     // of the batch written last
+	peersAt   time.Time // when keys/peers was written last
 	history   history
 	joins     joins
 	decoder   mpp.Decoder

@@ -2,13 +2,17 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
+	"meshpresence/internal/record"
 	"meshpresence/node/federation"
 )
 
@@ -19,9 +23,58 @@ const (
 	// maxKeptPeers bounds the lines of that file: a realm of thousands, or a
 	// member that makes up addresses, costs a page.
 	maxKeptPeers = 64
+	// maxKeptEach bounds those of one node, so that it leaves room for others.
+	maxKeptEach = 4
+	// keepPeersEvery is how often that file is written at most: a member that
+	// moves all the time wears no disk out.
+	keepPeersEvery = 10 * time.Minute
 )
 
-// savePeers replaces the multiaddrs kept, one a line.
+// keepPeers writes down where the realm's nodes are now, when that is news.
+func (n *Node) keepPeers(now time.Time) {
+	if !n.peersAt.IsZero() && now.Sub(n.peersAt) < keepPeersEvery {
+		return
+	}
+	peers := n.peersNow()
+	if len(peers) == 0 || slices.Equal(peers, n.keys.peers) {
+		return
+	}
+	n.peersAt, n.keys.peers = now, peers
+	f := forward{
+		ask: func(context.Context) {
+			if err := savePeers(filepath.Join(n.cfg.State, "keys"), peers); err != nil {
+				n.log.Warn("writing down where the realm's nodes are", "err", err)
+			}
+		},
+		then: func(time.Time, bool) {},
+	}
+	select {
+	case n.forwards <- f:
+	default:
+		n.keys.peers = nil // later, then
+	}
+}
+
+// peersNow are the multiaddrs that the realm's other nodes give, each node's
+// together, in the order of their keys.
+func (n *Node) peersNow() []string {
+	var cards []*record.Fact
+	n.reg.Nodes(func(f *record.Fact) bool {
+		if f.Author.Hash() != n.id {
+			cards = append(cards, f)
+		}
+		return true
+	})
+	slices.SortFunc(cards, func(a, b *record.Fact) int { return strings.Compare(string(a.Author), string(b.Author)) })
+	var peers []string
+	for _, f := range cards {
+		peers = append(peers, peersOn(f.Author, f.Body.(*record.Node))...)
+	}
+	return peers[:min(len(peers), maxKeptPeers)]
+}
+
+// savePeers replaces the multiaddrs kept, one a line. Without any the old ones
+// stay.
 func savePeers(dir string, peers []string) error {
 	peers = peers[:min(len(peers), maxKeptPeers)]
 	if len(peers) == 0 {
