@@ -27,6 +27,10 @@ func (n *Node) servePublish(req request, m *mpp.PublishRequest) {
 	}
 	verdict := n.reg.Judge(n.wall.Now(), f)
 	if verdict == registry.Fresh {
+		if why := n.reg.Outdated(f); len(why) > 0 {
+			n.sealAnew(req, f, why)
+			return
+		}
 		if f.Verify() != nil {
 			n.published(req, f, mpp.CodeMalformed, 0)
 			return
@@ -107,6 +111,17 @@ func (n *Node) published(req request, f *record.Fact, code mpp.Code, copies int)
 			answer.Facts = [][]byte{kept.Append(nil)} // facts.md, Backups restored
 		}
 	}
+	n.reply(req.now, req.session, &answer)
+}
+
+// sealAnew refuses a post that a revoked device could read, and shows why. OURS:
+// its publisher need not have heard of the revocation yet. What comes in a fact
+// request or from another node was sealed before, and is taken.
+func (n *Node) sealAnew(req request, f *record.Fact, why []*record.Fact) {
+	var answer mpp.PublishResponse
+	n.stamp(&answer.FromService, req, mpp.CodeSerial)
+	answer.Result = resultOf(f, mpp.CodeSerial, 0)
+	answer.Facts, _ = req.session.page(why, maxResultBytes)
 	n.reply(req.now, req.session, &answer)
 }
 

@@ -147,11 +147,12 @@ func (c *Client) settle(ctx context.Context, l *link, f *record.Fact, results []
 			return c.confirmed(f, r)
 		}
 	}
-	answer, err := request[*mpp.PublishResponse](ctx, c, l, &mpp.PublishRequest{Event: f.Append(nil)})
-	if err != nil {
+	// In a fact request: it may be sealed to an epoch that has ended since.
+	answer, err := c.bring(ctx, l, []*record.Fact{f}, nil)
+	if err != nil || len(answer.Results) == 0 {
 		return err
 	}
-	return c.confirmed(f, answer.Result)
+	return c.confirmed(f, answer.Results[0])
 }
 
 // confirmed forgets a post that two homes have, or that another of this device's

@@ -11,6 +11,7 @@ import (
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
 	"meshpresence/node/mpp"
+	"meshpresence/node/registry"
 )
 
 // Post is what to publish.
@@ -63,8 +64,9 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 		// The post waits in the outbox, sealed as this device knows best.
 		c.cfg.Log.Info("asking for the account's facts before posting", "err", err)
 	}
+	var outdated *record.Fact
 	for range retries {
-		f, err := c.sign(post)
+		f, err := c.sign(post, outdated)
 		if err != nil {
 			return Receipt{}, err
 		}
@@ -72,6 +74,13 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 		if receipt.Code != mpp.CodeSerial {
 			return receipt, err
 		}
+		if _, err := c.profile.learn(kept...); err != nil {
+			return receipt, err
+		}
+		if outdated = f; c.profile.ended(f) {
+			continue
+		}
+		outdated = nil
 		// A backup was restored: the number is taken. Raise above and sign again
 		// (facts.md, Backups restored).
 		if err := c.profile.raise(kept, c.wall.Now()); err != nil {
@@ -101,8 +110,17 @@ func (c *Client) deliver(ctx context.Context, f *record.Fact) (Receipt, []*recor
 	return receipt, nil, nil
 }
 
-// sign makes the event and keeps it in the outbox.
-func (c *Client) sign(post Post) (*record.Fact, error) {
+// ended reports whether a post is sealed to an epoch that a revocation ended.
+func (p *Profile) ended(f *record.Fact) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	epoch := p.book.facts[registry.EpochKey(f.Account, f.Body.(*record.Event).Epoch)]
+	return epoch != nil && !p.book.counts(epoch)
+}
+
+// sign makes the event and keeps it in the outbox. In the place of one that no
+// node took it gets that one's sequence, or there would be a hole.
+func (c *Client) sign(post Post, instead *record.Fact) (*record.Fact, error) {
 	now := c.wall.Now()
 	life := post.Life
 	if life <= 0 || life > DefaultEventLife {
@@ -126,6 +144,10 @@ func (c *Client) sign(post Post) (*record.Fact, error) {
 			tag := record.Tag(p.labels, base.Account, post.Channel, post.Label)
 			e.Tag = tag[:]
 			base.Expires = s.coverStatus(tag, base.Expires)
+		} else if instead != nil {
+			before := instead.Body.(*record.Event)
+			e.Sequence, e.Oldest = before.Sequence, before.Oldest
+			base.Expires = instead.Expires // as state has it
 		} else {
 			e.Sequence, e.Oldest = s.post(post.Channel, now, base.Expires)
 		}

@@ -161,13 +161,7 @@ func (l *lost) kept(nodes []*Registry) error {
 // epochs checks that the newest epoch that counts is the greatest that leaves the
 // laptop out.
 func (l *lost) epochs(r *Registry) error {
-	a := r.accounts[l.accountID]
-	var newest *record.Fact
-	for _, f := range a.facts {
-		if f.Kind == record.KindEpoch && a.counts(f) && (newest == nil || newestEpochFirst(f, newest) < 0) {
-			newest = f
-		}
-	}
+	newest := r.accounts[l.accountID].newestEpoch()
 	if newest == nil || newest.Body.(*record.Epoch).Number != keepEpochs+5 {
 		return fmt.Errorf("the epoch that counts is %v, want number %d", newest, keepEpochs+5)
 	}
@@ -252,4 +246,39 @@ func toBytes(list []string) (all [][]byte) {
 		all = append(all, []byte(s))
 	}
 	return all
+}
+
+// An event sealed to an epoch that a revocation ended is shown that revocation
+// and what to seal to instead.
+func TestOutdatedShowsWhatEndsAnEpoch(t *testing.T) {
+	w := newWorld(t)
+	r := w.base()
+	var fx Effects
+	old, next := w.epoch(1, 0, w.phone, w.laptop), w.epoch(2, 0, w.phone)
+	revoked := w.revoked(w.laptop.Author().Hash())
+	sealed := func(epoch [32]byte) *record.Fact {
+		return w.sign(w.phone, 1, &record.Event{Channel: "main", Sequence: 1, Oldest: 1, Epoch: epoch, Payload: make([]byte, key.SealOverhead)})
+	}
+	post := sealed(old.Body.(*record.Epoch).Key)
+	r.Merge(w.now, old, &fx)
+	if why := r.Outdated(post); len(why) > 0 {
+		t.Errorf("%d facts before the revocation", len(why))
+	}
+	r.Merge(w.now, revoked, &fx)
+	if why := r.Outdated(post); len(why) != 1 || why[0] != revoked {
+		t.Errorf("%d facts, want the revocation alone while no epoch counts", len(why))
+	}
+	r.Merge(w.now, next, &fx)
+	if why := r.Outdated(post); len(why) != 2 || why[0] != revoked || why[1] != next {
+		t.Errorf("%d facts, want the revocation and the epoch that counts", len(why))
+	}
+	for name, fine := range map[string]*record.Fact{
+		"sealed to the epoch that counts": sealed(next.Body.(*record.Epoch).Key),
+		"sealed to one that is not here":  sealed([32]byte{9}),
+		"in clear":                        w.queued(w.phone, "main", 1, 1),
+	} {
+		if why := r.Outdated(fine); len(why) > 0 {
+			t.Errorf("%s: %d facts", name, len(why))
+		}
+	}
 }
