@@ -24,15 +24,22 @@ const accountFile = "account.key"
 // CreateAccount makes an account with this device as its first: the account's
 // key, encrypted under the passphrase (nil leaves it in clear, 0600), the
 // device's fact, the first epoch; brings them to the node in use and names the
-// nodes that keep the account. A second call after a failure goes on with the
-// key made first.
+// nodes that keep the account: that one, and at once up to two more of its realm
+// that accept. code lets the account in at the node, empty at one that is open.
+// A second call after a failure goes on with the key made first, and asks again
+// which nodes accepted; the code is used only if the node does not keep the
+// account yet.
 func (c *Client) CreateAccount(ctx context.Context, passphrase []byte, code string) error {
+	secret, _, err := parseCode(code)
+	if err != nil {
+		return fmt.Errorf("creating the account: %w", err)
+	}
 	account, err := c.profile.accountKey(passphrase)
 	if err != nil {
 		return err
 	}
 	if c.ownDevice() == nil { // also after a crash between belonging and learning
-		if err := c.foundAccount(ctx, account); err != nil {
+		if err := c.foundAccount(ctx, account, secret); err != nil {
 			return fmt.Errorf("creating the account: %w", err)
 		}
 	}
@@ -41,13 +48,13 @@ func (c *Client) CreateAccount(ctx context.Context, passphrase []byte, code stri
 
 // foundAccount brings a new account's first facts to a node and keeps them, with
 // the word of the nodes that keep the account.
-func (c *Client) foundAccount(ctx context.Context, account *key.Account) error {
+func (c *Client) foundAccount(ctx context.Context, account *key.Account, code *joinCode) error {
 	facts, err := c.profile.founding(account, c.wall.Now())
 	if err != nil {
 		return err
 	}
 	answer, err := call(ctx, c, func(l *link) (*mpp.FactResponse, error) {
-		return c.bring(ctx, l, facts, nil)
+		return c.bringFounding(ctx, l, account, facts, code)
 	})
 	if err != nil {
 		return err
@@ -62,6 +69,19 @@ func (c *Client) foundAccount(ctx context.Context, account *key.Account) error {
 		return err
 	}
 	return os.Remove(c.profile.path(foundingFile))
+}
+
+// bringFounding brings the first facts, and uses the code when the node does not
+// know the account.
+func (c *Client) bringFounding(ctx context.Context, l *link, account *key.Account, facts []*record.Fact, code *joinCode) (*mpp.FactResponse, error) {
+	answer, err := c.bring(ctx, l, facts, nil)
+	if err != nil || code == nil || worst(answer.Results) != mpp.CodeNotAdmitted {
+		return answer, err
+	}
+	if err := c.joinNode(ctx, l, account.Author(), code.secret); err != nil {
+		return nil, err
+	}
+	return c.bring(ctx, l, facts, nil)
 }
 
 // foundingFile holds a new account's first facts until a node took them: signed
@@ -173,7 +193,7 @@ func (c *Client) signHome(ctx context.Context, account *key.Account) error {
 		return struct{}{}, err
 	})
 	if err != nil {
-		return fmt.Errorf("naming the account's homes: %w", err)
+		return fmt.Errorf("naming the account's homes: %w", c.clockError(err))
 	}
 	return nil
 }
@@ -198,18 +218,25 @@ func (c *Client) bringHome(ctx context.Context, l *link, account *key.Account) (
 	return code, c.profile.pin(false, pins...)
 }
 
-// learnHosts asks which nodes keep the account, unless that is known: the answer
-// that told it may have been lost.
+// learnHosts asks which nodes keep the account, unless as many as a home fact
+// names are known: an answer that told of them may have been lost.
 func (c *Client) learnHosts(ctx context.Context, l *link) error {
-	if c.profile.hasHost(l.node, c.wall.Now()) {
+	if c.profile.hosts(c.wall.Now()) >= maxHomes {
 		return nil
 	}
-	answer, err := c.want(ctx, l, mpp.Want{Kind: string(record.KindHost), All: true})
-	if err != nil {
-		return err
+	return c.refreshHosts(ctx, l)
+}
+
+// hosts counts the nodes that are known to keep the account.
+func (p *Profile) hosts(now wall.Time) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.book.facts {
+		if h, ok := f.Body.(*record.Host); ok && !h.Ended && !f.Expired(now) {
+			n++
+		}
 	}
-	_, err = c.profile.learn(parseFacts(answer.Facts)...)
-	return err
+	return n
 }
 
 // hasHost reports whether a node is known to keep the account.

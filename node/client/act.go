@@ -59,7 +59,7 @@ func (c *Client) act(ctx context.Context, account *key.Account, sign func(now wa
 			return nil // it revoked itself: nothing is answered to it any more
 		case err == nil:
 			return c.settleEpoch(ctx, account)
-		case !isSerial(err):
+		case !isCode(err, mpp.CodeSerial):
 			return err
 		}
 	}
@@ -109,9 +109,4 @@ func (c *Client) spread(ctx context.Context, facts []*record.Fact) error {
 	}
 	_, err = c.profile.learn(facts...)
 	return err
-}
-
-func isSerial(err error) bool {
-	var refusal *Refusal
-	return errors.As(err, &refusal) && refusal.Code == mpp.CodeSerial
 }

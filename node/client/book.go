@@ -53,6 +53,9 @@ func newBook() *book {
 // reread merges the facts file when another process wrote it since. The caller
 // holds p.mu, and the file lock unless the profile is only being opened.
 func (p *Profile) reread() error {
+	if p.fleeting() {
+		return nil
+	}
 	info, err := os.Stat(p.path(factsFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -101,7 +104,7 @@ func readFacts(path string) (facts []*record.Fact, err error) {
 func (p *Profile) learn(facts ...*record.Fact) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fresh := false
+	fresh, homes := false, p.homeNodes()
 	for _, f := range facts {
 		fresh = p.book.merge(p, f) || fresh
 	}
@@ -109,6 +112,9 @@ func (p *Profile) learn(facts ...*record.Fact) (bool, error) {
 		return false, nil
 	}
 	p.book.prune(p.wall.Now())
+	if err := p.unpin(homes); err != nil {
+		return true, err
+	}
 	return true, p.locked(func() error {
 		if err := p.reread(); err != nil {
 			return err
@@ -129,6 +135,9 @@ func (p *Profile) meet(card *record.Fact) error {
 // saveBook writes the facts file. The caller holds the file lock and has read
 // what others wrote.
 func (p *Profile) saveBook() error {
+	if p.fleeting() {
+		return nil
+	}
 	var b []byte
 	for _, f := range p.book.sorted() {
 		b = f.Append(b)

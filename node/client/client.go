@@ -75,9 +75,10 @@ type Client struct {
 	verdict verdict       // what that means for who waits
 	sub     *subscription // what Watch wants, nil when nothing
 	trusted discovery.Address
-	found   []discovery.Address // by Config.Find, and confirmed
-	resumed bool                // our newest posts were asked for
-	watched chan struct{}       // a Watch began or changed: the keeper attaches
+	found   []discovery.Address  // by Config.Find, and confirmed
+	resumed bool                 // our newest posts were asked for
+	watched chan struct{}        // a Watch began or changed: the keeper attaches
+	joins   map[joinID]chan word // under way, by the Id of their code
 	waking  waking
 }
 
@@ -112,6 +113,7 @@ func newClient(p *Profile, cfg Config) *Client {
 		acting:  make(chan struct{}, 1),
 		waiting: make(map[int64]chan<- mpp.Message),
 		changed: make(chan struct{}),
+		joins:   make(map[joinID]chan word),
 		watched: make(chan struct{}, 1),
 		waking:  waking{token: make(chan struct{}, 1)},
 	}
@@ -340,6 +342,10 @@ func (c *Client) Message(now time.Time, conn *rud.Conn, m rud.Message) {
 		return
 	}
 	c.heardClock(base.Base().Now)
+	if m, ok := msg.(*mpp.Join); ok {
+		c.joined(m)
+		return
+	}
 	if !base.Base().Acknowledge.Set {
 		if _, ok := msg.(*mpp.Status); ok {
 			c.called(now)

@@ -10,7 +10,6 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
-	"meshpresence/node/registry"
 )
 
 // Card is what a device shows to be added to an account: public keys and the
@@ -228,13 +227,7 @@ func (p *Profile) nextEpoch(account *key.Account, to []record.Recipient, now wal
 func (p *Profile) invitation() Invitation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	inv := Invitation{Account: p.meta.Account, Nodes: slices.Clone(p.meta.Nodes)}
-	for _, f := range p.book.sorted() {
-		if registry.AccountKeyKind(f.Kind) || f.Kind == record.KindHost || f.Kind == record.KindNode {
-			inv.Facts = append(inv.Facts, f.Append(nil))
-		}
-	}
-	return inv
+	return Invitation{Account: p.meta.Account, Nodes: slices.Clone(p.meta.Nodes), Facts: p.accountFacts()}
 }
 
 // Join makes this device one of the inviting account: the facts must verify and

@@ -9,7 +9,7 @@ import (
 // Errors of FindDevice.
 var (
 	// ErrNoDevice: the account has no such device.
-	ErrNoDevice = errors.New("the account has no such device; presence device list shows them")
+	ErrNoDevice = errors.New("the account has no such device")
 	// ErrAmbiguous: several devices go by that.
 	ErrAmbiguous = errors.New("several devices go by that")
 )

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -48,6 +49,8 @@ type Profile struct {
 	wall wall.Clock
 	read fs.FileInfo // of the facts file when book held all of it
 	next serial      // reserved for this process
+
+	passing state // of a fleeting profile
 }
 
 // meta is profile.json.
@@ -62,6 +65,16 @@ type meta struct {
 // NewProfile makes a device with fresh keys in dir, which must hold none yet.
 // name is what the account's other devices call it, at most 24 bytes.
 func NewProfile(dir, name string) (*Profile, error) {
+	p, err := makeProfile(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.saveMeta()
+}
+
+// makeProfile makes a device with fresh keys. It is there once saveMeta wrote the
+// file that OpenProfile looks for.
+func makeProfile(dir, name string) (*Profile, error) {
 	if len(name) > maxName {
 		return nil, fmt.Errorf("naming the device: %q is longer than %d bytes", name, maxName)
 	}
@@ -71,12 +84,8 @@ func NewProfile(dir, name string) (*Profile, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the profile directory: %w", err)
 	}
-	p := &Profile{dir: dir, meta: meta{Schema: profileSchema, Name: name}}
-	if err := p.makeKeys(); err != nil {
-		return nil, err
-	}
-	p.book = newBook()
-	return p, p.saveMeta()
+	p := &Profile{dir: dir, meta: meta{Schema: profileSchema, Name: name}, book: newBook()}
+	return p, p.makeKeys()
 }
 
 // maxName is the room for a device's name in an epoch (facts.md, epoch).
@@ -128,8 +137,13 @@ func OpenProfile(dir string) (*Profile, error) {
 
 func (p *Profile) path(name string) string { return filepath.Join(p.dir, name) }
 
-// Name is what the account's other devices call this one.
-func (p *Profile) Name() string { return p.meta.Name }
+// Name is what the account's other devices call this one: its own choice until
+// they renamed it.
+func (p *Profile) Name() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return cmp.Or(p.book.name(p.device.Author().Hash()), p.meta.Name)
+}
 
 // Dir is the profile's directory.
 func (p *Profile) Dir() string { return p.dir }
@@ -162,24 +176,20 @@ func (p *Profile) Nodes() []string {
 func (p *Profile) pin(first bool, nodes ...string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var list []string
 	if first {
-		list = append(list, nodes...)
-		list = append(list, withoutPlaces(p.meta.Nodes, nodes)...)
-	} else {
-		list = append(list, p.meta.Nodes...)
-		list = append(list, nodes...)
+		return p.pinAll(append(slices.Clone(nodes), withoutPlaces(p.meta.Nodes, nodes)...))
 	}
-	var unique []string
-	for _, n := range list {
-		if !slices.Contains(unique, n) && len(unique) < maxPins {
-			unique = append(unique, n)
-		}
-	}
-	if slices.Equal(unique, p.meta.Nodes) {
+	return p.pinAll(append(slices.Clone(p.meta.Nodes), nodes...))
+}
+
+// pinAll makes these the pins. The caller holds p.mu.
+func (p *Profile) pinAll(nodes []string) error {
+	nodes = uniqueStrings(nodes)
+	nodes = nodes[:min(len(nodes), maxPins)]
+	if slices.Equal(nodes, p.meta.Nodes) {
 		return nil
 	}
-	p.meta.Nodes = unique
+	p.meta.Nodes = nodes
 	return p.saveMeta()
 }
 
@@ -191,7 +201,19 @@ func withoutPlaces(pins, proved []string) []string {
 	})
 }
 
+func uniqueStrings(list []string) (unique []string) {
+	for _, s := range list {
+		if !slices.Contains(unique, s) {
+			unique = append(unique, s)
+		}
+	}
+	return unique
+}
+
 func (p *Profile) saveMeta() error {
+	if p.fleeting() {
+		return nil
+	}
 	b, err := json.MarshalIndent(p.meta, "", "  ")
 	if err != nil {
 		return err

@@ -73,6 +73,10 @@ type serial struct{ next, end int64 }
 // shared runs f on the state as it stands on disk, under the file lock, and
 // writes it back, synced, when f says that it changed.
 func (p *Profile) shared(f func(s *state) (changed bool, err error)) error {
+	if p.fleeting() {
+		_, err := f(&p.passing)
+		return err
+	}
 	return p.locked(func() error {
 		s, err := p.readState()
 		if err != nil {
@@ -93,6 +97,9 @@ func (p *Profile) shared(f func(s *state) (changed bool, err error)) error {
 // locked runs f while no other process on the profile writes. It is not
 // reentrant.
 func (p *Profile) locked(f func() error) error {
+	if p.fleeting() {
+		return f()
+	}
 	unlock, err := lockFile(p.path("lock"))
 	if err != nil {
 		return fmt.Errorf("locking the profile %s: %w", p.dir, err)
