@@ -90,6 +90,7 @@ type party struct {
 	account *key.Account
 	device  *key.Device
 	static  *key.Static
+	signed  *record.Fact // its device fact, once
 }
 
 func newParty(t *testing.T) *party {
@@ -108,7 +109,7 @@ func (d *party) another(t *testing.T) *party {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &party{d.account, device, newStatic(t)}
+	return &party{account: d.account, device: device, static: newStatic(t)}
 }
 
 // keys are those of a step 1 of its account.
@@ -116,15 +117,19 @@ func (d *party) keys() [][]byte {
 	return [][]byte{d.account.Author().Bytes(), d.device.Author().Bytes(), d.static.Public().Bytes()}
 }
 
-// fact is its device fact.
+// fact is its device fact: the same each time, or it would contradict itself.
 func (d *party) fact(t *testing.T) *record.Fact {
 	t.Helper()
+	if d.signed != nil {
+		return d.signed
+	}
 	f, err := record.Sign(d.account, key.Hash{}, record.Base{
 		Serial: 1, Time: wall.Clock(nil).Now(), Account: d.account.Author().Hash(),
 	}, &record.Device{Key: d.device.Author(), Agreement: d.static.Public(), Roles: record.Watch | record.Publish})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.signed = f
 	return f
 }
 
