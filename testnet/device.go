@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,6 +20,15 @@ type device struct {
 
 	mu   sync.Mutex
 	seen func(d *device, e client.Event, at time.Time)
+}
+
+// found makes the device the first of a new account, by a code of the node.
+func (d *device) found(ctx context.Context, s *site) error {
+	code, err := s.node.Invite(ctx)
+	if err != nil {
+		return fmt.Errorf("asking node %s for a code: %w", s.name, err)
+	}
+	return d.client.CreateAccount(ctx, nil, code.Code)
 }
 
 // watch starts to watch everything and returns when a node serves it.

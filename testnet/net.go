@@ -68,13 +68,12 @@ func build(ctx context.Context, dir string, log *slog.Logger) (*testnet, error) 
 // in the realm whose key the first one made.
 func (n *testnet) addSite(ctx context.Context, name string) error {
 	s := &site{name: name, cfg: node.Config{
-		State:        filepath.Join(n.dir, "node-"+name),
-		Listen:       "127.0.0.1:0",
-		PeerListen:   []string{"/ip4/127.0.0.1/tcp/0"},
-		Announce:     []string{}, // only the relays know the way
-		SyncEvery:    syncEvery,
-		Log:          n.log.With("node", name),
-		OpenAccounts: true,
+		State:      filepath.Join(n.dir, "node-"+name),
+		Listen:     "127.0.0.1:0",
+		PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
+		Announce:   []string{}, // only the relays know the way
+		SyncEvery:  syncEvery,
+		Log:        n.log.With("node", name),
 	}}
 	if len(n.sites) > 0 {
 		s.cfg.RealmKey = filepath.Join(n.sites[0].cfg.State, "keys", "realm.key")
@@ -167,7 +166,7 @@ func (n *testnet) addDevices(ctx context.Context) (err error) {
 	if n.phone, err = n.newDevice("phone", a); err != nil {
 		return err
 	}
-	if err := n.phone.client.CreateAccount(ctx, nil, ""); err != nil {
+	if err := n.phone.found(ctx, a); err != nil {
 		return err
 	}
 	if n.laptop, err = n.inviteDevice(ctx, "laptop", b); err != nil {
@@ -179,7 +178,7 @@ func (n *testnet) addDevices(ctx context.Context) (err error) {
 	if n.witness, err = n.newDevice("witness", c); err != nil {
 		return err
 	}
-	if err := n.witness.client.CreateAccount(ctx, nil, ""); err != nil {
+	if err := n.witness.found(ctx, c); err != nil {
 		return err
 	}
 	for _, d := range n.watchers() {

@@ -37,7 +37,7 @@ func newTapped(t *testing.T) *tapped {
 	}
 	check(t, n.awaitRealm(testContext(t)))
 	n.phone = n.device("phone", n.sites[0])
-	check(t, n.phone.client.CreateAccount(testContext(t), nil, ""))
+	check(t, n.phone.found(testContext(t), n.sites[0]))
 	n.laptop = n.join("laptop", n.sites[1])
 	n.tablet = n.join("tablet", n.sites[2])
 	return n
