@@ -59,6 +59,9 @@ func (a *app) readCode(code string) error {
 	return nil
 }
 
+// codeWorksNot is how the device says that a node said no to a code.
+const codeWorksNot = "the code does not work here"
+
 // byCode gives the refusal of what a code was used for its advice. Strangers to
 // a node are never told why, so it names all that may be.
 func byCode(err error) error {
@@ -66,9 +69,10 @@ func byCode(err error) error {
 	if !errors.As(err, &refusal) || refusal.Code.Name() != "refused" {
 		return err
 	}
+	before, _, _ := cutAfter(err.Error(), codeWorksNot, ": ")
 	return &fault{
-		err:  errors.New(strings.Replace(err.Error(), refusal.Error(), "the node says "+refusal.Code.String(), 1)),
+		err:  errors.New(strings.Replace(before, refusal.Error(), "the node says "+refusal.Code.String(), 1)),
 		code: refusal.Code.Exit(),
-		hint: "the code is mistyped, used, over, or was made at another node or for another purpose; ask for a new one",
+		hint: "it is mistyped, used or over, or was made at another node; ask for a new one",
 	}
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"meshpresence/node/client"
 )
@@ -24,6 +26,10 @@ Examples:
   presence device join ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23-4567
   presence --profile phone device join --name phone CODE`
 }
+
+// codeLife is how long a code lives at most (facts.md, Codes): nobody says yes
+// later.
+const codeLife = 15 * time.Minute
 
 // joined is the result: presence.device-join/1.
 type joined struct {
@@ -58,7 +64,9 @@ func (v *deviceJoin) Run(a *app) error {
 	l.wait.stop()
 	a.note("this device is %s, and its fingerprint is\n\n    %s\n", named(p.Name()), p.Fingerprint())
 	a.note("waiting for the other device, which shows the same and asks; Ctrl-C ends this")
-	if err := l.JoinAccount(l.ctx, v.Code); err != nil {
+	ctx, cancel := context.WithTimeout(l.ctx, codeLife)
+	defer cancel()
+	if err := l.JoinAccount(ctx, v.Code); err != nil {
 		if p.Account() == "" {
 			l.close()
 			undo()

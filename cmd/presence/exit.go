@@ -84,6 +84,11 @@ var known = []struct {
 		hint: "give --passphrase-file FILE, or run it in a terminal"},
 	{is: admin.ErrNoDaemon, text: "no daemon answers", code: exitUnreachable,
 		hint: "start one with: presenced; one with another --state is named with --admin STATE/admin.sock"},
+	{is: client.ErrOtherCode, text: "this code is for something else", code: exitUsage}, // its own text goes on with what for
+	{is: client.ErrCodeOver, text: "the code is over", code: exitRefused,
+		hint: "it is older than 15 minutes, or was guessed at too often; run the command again for a new one"},
+	{is: client.ErrCode, text: "whoever answered is not whose code it is", code: exitRefused,
+		hint: "ask for a new code, and for the node's address as the node prints it"},
 	{is: client.ErrProfileUsed, text: "there is a device here already", code: exitError,
 		hint: "use another profile for another account: --profile NAME"},
 	{is: discovery.ErrAddress, text: "that is no node address", code: exitUsage,
@@ -120,9 +125,20 @@ func explain(err error) *fault {
 		if f == nil {
 			code = k.code
 		}
-		return &fault{errors.New(text), code, k.hint}
+		hint := k.hint
+		if hint == "" {
+			text, hint, _ = cutAfter(text, k.text, ": ")
+		}
+		return &fault{errors.New(text), code, hint}
 	}
 	return &fault{err: err, code: code}
+}
+
+// cutAfter cuts a text at the first sep that follows a part of it.
+func cutAfter(text, part, sep string) (before, after string, found bool) {
+	at := strings.Index(text, part) + len(part)
+	rest, after, found := strings.Cut(text[at:], sep)
+	return text[:at] + rest, after, found
 }
 
 // report tells an error on w and returns the exit code.

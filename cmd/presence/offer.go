@@ -36,7 +36,11 @@ func (c *consent) check(a *app, what string) error {
 // welcome shows a code, waits for who uses it, asks whether to let them in, and
 // does. The code is withdrawn however it ends. use is what the newcomer runs.
 func (c *consent) welcome(a *app, l *line, o offer, what, use string) (client.Newcomer, error) {
-	defer o.Close()
+	defer func() {
+		if err := o.Close(); err != nil {
+			a.note("the code could not be withdrawn, it ends by itself at %s: %v", o.Expires().Local().Format(stamp), err)
+		}
+	}()
 	l.wait.stop()
 	if err := a.showCode(what, o.Code(), o.Text(), o.Expires(), use); err != nil {
 		return client.Newcomer{}, err

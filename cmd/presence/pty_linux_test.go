@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,7 +29,7 @@ type window struct {
 const ctrlC = "\x03"
 
 // windowLimit bounds a command that hangs; nothing waits for it otherwise.
-const windowLimit = 2 * time.Minute
+const windowLimit = 5 * time.Minute
 
 // openWindow runs a command line as a shell would, in a terminal of its own.
 func openWindow(t *testing.T, line string, env []string) *window {
@@ -73,6 +75,31 @@ func (w *window) sees(text string) {
 	}
 }
 
+// shows waits until the screen has what matches, and returns the first group.
+func (w *window) shows(what *regexp.Regexp) string {
+	w.t.Helper()
+	for {
+		if m := what.FindStringSubmatch(w.screen.String()); m != nil {
+			return m[1]
+		}
+		select {
+		case <-w.screen.wrote:
+		case <-w.drained:
+			if !what.MatchString(w.screen.String()) {
+				w.t.Fatalf("%v ended without %v:\n%s", w.cmd, what, w.screen)
+			}
+		}
+	}
+}
+
+// secret answers a prompt with what must not show.
+func (w *window) secret(prompt, answer string) {
+	w.t.Helper()
+	w.sees(prompt)
+	w.mute()
+	w.types(answer + "\r")
+}
+
 // types sends keys.
 func (w *window) types(keys string) {
 	w.t.Helper()
@@ -103,13 +130,13 @@ func (w *window) mute() {
 	}
 }
 
-// ends waits for the command and its exit code, and returns the screen.
-func (w *window) ends(code int) string {
+// ends waits for the command and one of these exit codes, and returns the screen.
+func (w *window) ends(codes ...int) string {
 	w.t.Helper()
 	err := w.cmd.Wait()
 	<-w.drained
-	if got := w.cmd.ProcessState.ExitCode(); got != code {
-		w.t.Errorf("%v: %v, want exit %d:\n%s", w.cmd, err, code, w.screen)
+	if !slices.Contains(codes, w.cmd.ProcessState.ExitCode()) {
+		w.t.Errorf("%v: %v, want exit %d:\n%s", w.cmd, err, codes, w.screen)
 	}
 	return w.screen.String()
 }
@@ -122,6 +149,10 @@ func openPTY() (pty, tty *os.File, err error) {
 	}
 	var number, unlock int32
 	err = errors.Join(ioctl(pty, syscall.TIOCGPTN, &number), ioctl(pty, syscall.TIOCSPTLCK, &unlock))
+	size := [4]uint16{60, 100} // rows and columns
+	if err == nil {
+		err = ioctl(pty, syscall.TIOCSWINSZ, &size)
+	}
 	if err == nil {
 		tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	}
