@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"meshpresence/node"
 )
@@ -24,6 +25,9 @@ const childEnv = "MESHPRESENCE_NODE_CHILD"
 type childConfig struct {
 	State, Listen string
 	PeerListen    []string
+	Peers         []string
+	RealmKey      string
+	SyncEvery     time.Duration
 }
 
 // identity is what a node is to others, and what it holds.
@@ -48,7 +52,10 @@ func runChild(text string) error {
 		return err
 	}
 	ctx := context.Background()
-	n, err := node.Start(ctx, node.Config{State: cfg.State, Listen: cfg.Listen, PeerListen: cfg.PeerListen, OpenAccounts: true})
+	n, err := node.Start(ctx, node.Config{
+		State: cfg.State, Listen: cfg.Listen, PeerListen: cfg.PeerListen, OpenAccounts: true,
+		Peers: cfg.Peers, RealmKey: cfg.RealmKey, SyncEvery: cfg.SyncEvery,
+	})
 	if err != nil {
 		return err
 	}
@@ -86,9 +93,15 @@ func newChild(t *testing.T, binary string) *child {
 	if binary == "" {
 		binary = thisBinary(t)
 	}
-	c := &child{t: t, binary: binary, cfg: childConfig{
-		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
-	}}
+	return newChildOf(t, binary, childConfig{})
+}
+
+// newChildOf is newChild with what cfg says besides directory and ports.
+func newChildOf(t *testing.T, binary string, cfg childConfig) *child {
+	t.Helper()
+	cfg.State, cfg.Listen = filepath.Join(t.TempDir(), "node"), "127.0.0.1:0"
+	cfg.PeerListen = []string{"/ip4/127.0.0.1/tcp/0"}
+	c := &child{t: t, binary: binary, cfg: cfg}
 	c.start()
 	t.Cleanup(c.kill)
 	return c
