@@ -83,11 +83,12 @@ func (n *Node) offer(now time.Time, s *session, f *record.Fact, item *notify.Ite
 	return got
 }
 
-// refill offers what the device lacks, until its queue is full.
+// refill offers what the device lacks, until its queue is full: of each publisher
+// and channel in turn, so that one that posts much does not keep the others back.
 func (n *Node) refill(now time.Time, s *session) {
 	s.notify.Refill()
-	n.reg.Events(s.bound.Account, func(f *record.Fact) bool {
-		return s.held.Has(f) || n.offer(now, s, f, itemOf(f)) != notify.Full
+	n.reg.EventsInTurn(s.bound.Account, s.lacks, func(f *record.Fact) bool {
+		return n.offer(now, s, f, itemOf(f)) != notify.Full
 	})
 }
 
@@ -204,7 +205,7 @@ func outcomeOf(sent, repeat bool) admin.Notified {
 
 const (
 	// storesOverhead is what the store statuses add to a notification.
-	storesOverhead = maxStores * 96
+	storesOverhead = (maxStores + 1) * 96
 	// holdFor is how long a session waits whose connection takes no more.
 	holdFor = 250 * time.Millisecond
 )
@@ -220,7 +221,7 @@ func (n *Node) notify(now time.Time, s *session, b *notify.Batch) bool {
 			s.last = append(s.last, storeOf(it))
 		}
 	}
-	if len(b.Hints) > 0 {
+	if len(b.Hints) > 0 || b.Any {
 		s.last = append(s.last, mpp.StoreStatus{}) // the empty Store: fetch it
 	}
 	msg.Stores = s.last

@@ -6,6 +6,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
+	"meshpresence/node/access"
 	"meshpresence/node/mpp"
 )
 
@@ -107,10 +108,7 @@ func (n *Node) accountFacts(s *session, w mpp.Want) []*record.Fact {
 		}
 		facts = append(facts, f)
 	}
-	slices.SortFunc(facts, func(x, y *record.Fact) int {
-		hx, hy := x.Hash(), y.Hash()
-		return bytes.Compare(hx[:], hy[:])
-	})
+	slices.SortFunc(facts, byHash)
 	return facts
 }
 
@@ -150,19 +148,28 @@ func (n *Node) serveFetch(req request, m *mpp.FetchRequest) {
 	}
 	var facts []*record.Fact
 	n.reg.Events(s.bound.Account, func(f *record.Fact) bool {
-		if fetches(m, f) {
+		if fetches(m, f) && (!m.Statuses || s.lacks(f)) {
 			facts = append(facts, f)
 		}
 		return true
 	})
+	if !m.Sequence.Set { // those are asked for again by sequence, the others After a hash
+		slices.SortFunc(facts, byHash)
+	}
 	var answer mpp.FetchResponse
 	n.stamp(&answer.FromService, req, mpp.CodeOK)
 	answer.Facts, answer.More = s.page(facts, 0)
 	n.reply(req.now, s, &answer)
 }
 
+// lacks reports whether a device did not say that it holds an event of a channel
+// that it watches.
+func (s *session) lacks(f *record.Fact) bool {
+	return !s.held.Has(f) && (s.attach == nil || access.Watches(s.attach, f.Body.(*record.Event).Channel))
+}
+
 // fetches reports whether a fetch request asks for this event: of a channel,
-// of a publisher, from a sequence on; of a store; or after a hash.
+// of a publisher, from a sequence on; of a store; statuses; or after a hash.
 func fetches(m *mpp.FetchRequest, f *record.Fact) bool {
 	e := f.Body.(*record.Event)
 	publisher, h := f.Author.Hash(), f.Hash()
@@ -171,12 +178,20 @@ func fetches(m *mpp.FetchRequest, f *record.Fact) bool {
 		return false
 	case m.Channel != "" && m.Channel != e.Channel:
 		return false
+	case m.Sequence.Set:
+		return e.Tag == nil && e.Sequence >= m.Sequence.Value
+	case len(m.After) > 0 && bytes.Compare(h[:], m.After) <= 0:
+		return false
 	case m.Store != "":
 		return e.Tag != nil && storeName(e.Tag) == m.Store
-	case m.Sequence.Set && (e.Tag != nil || e.Sequence < m.Sequence.Value):
-		return false
-	case len(m.After) > 0:
-		return bytes.Compare(h[:], m.After) > 0
+	case m.Statuses:
+		return e.Tag != nil
 	}
 	return true
+}
+
+// byHash orders facts as they are paged.
+func byHash(x, y *record.Fact) int {
+	hx, hy := x.Hash(), y.Hash()
+	return bytes.Compare(hx[:], hy[:])
 }

@@ -224,31 +224,60 @@ func (c *Client) present(ctx context.Context, l *link, attach *record.Fact) erro
 	if err != nil {
 		return err
 	}
-	first, rest := split(st.since(), sinceAtOnce)
-	answer, err := c.bring(ctx, l, []*record.Fact{mine, attach}, first)
-	for err == nil && len(rest) > 0 {
-		first, rest = split(rest, sinceAtOnce)
-		_, err = c.bring(ctx, l, nil, first)
-	}
+	facts := []*record.Fact{mine, attach}
+	first, rest := pageSince(st.since(), l.conn.MaxPayload()-factOverhead-sizeOf(facts))
+	answer, err := c.bring(ctx, l, facts, first)
 	if err != nil {
 		return err
 	}
 	if code := worst(answer.Results); code == mpp.CodeOK || code == mpp.CodeFewerCopies {
-		return nil
+		return c.tellSince(ctx, l, rest)
 	} else if code == mpp.CodeRevoked || code == mpp.CodeSerial {
 		return c.refused(code, answer.Facts)
 	}
 	if err := c.putBack(ctx, l); err != nil {
 		return err
 	}
-	answer, err = c.bring(ctx, l, []*record.Fact{mine, attach}, nil)
-	if err != nil {
+	// What was told before, the node could not note: it did not know the device.
+	if answer, err = c.bring(ctx, l, facts, first); err != nil {
 		return err
 	}
 	if code := worst(answer.Results); !code.Success() {
 		return c.refused(code, answer.Facts)
 	}
+	return c.tellSince(ctx, l, rest)
+}
+
+// tellSince tells the node what this device holds, in as many requests as it
+// takes.
+func (c *Client) tellSince(ctx context.Context, l *link, list []mpp.Since) error {
+	for len(list) > 0 {
+		var page []mpp.Since
+		page, list = pageSince(list, l.conn.MaxPayload()-factOverhead)
+		if _, err := c.bring(ctx, l, nil, page); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// pageSince splits off what fits a request, at least one.
+func pageSince(list []mpp.Since, room int) (page, rest []mpp.Since) {
+	n := 0
+	for ; n < len(list) && n < mpp.MaxSince; n++ {
+		m := mpp.FactRequest{Since: list[n : n+1]}
+		if room -= len(m.Append(nil)); room < 0 && n > 0 {
+			break
+		}
+	}
+	return list[:n], list[n:]
+}
+
+func sizeOf(facts []*record.Fact) (size int) {
+	for _, f := range facts {
+		size += len(f.Append(nil))
+	}
+	return size
 }
 
 // refused keeps what a node shows to explain why it says no.
@@ -258,9 +287,6 @@ func (c *Client) refused(code mpp.Code, shown [][]byte) error {
 	}
 	return &Refusal{code}
 }
-
-// sinceAtOnce is how many floors and statuses go in one request.
-const sinceAtOnce = 64
 
 func split[T any](list []T, n int) (head, tail []T) {
 	n = min(n, len(list))

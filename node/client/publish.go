@@ -55,6 +55,9 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 	if c.profile.Account() == "" {
 		return Receipt{}, ErrNoAccount
 	}
+	if len(post.Data) > record.MaxData {
+		return Receipt{}, fmt.Errorf("publishing %d bytes, where a post carries at most %d: %w", len(post.Data), record.MaxData, &Refusal{mpp.CodeTooLarge})
+	}
 	if err := c.resume(ctx); err != nil {
 		return Receipt{}, err
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -17,8 +18,23 @@ type clientMessage interface {
 // request sends a message on a link and waits for its answer, at most three
 // tries a second apart, each with a serial of its own (mpp.md, Semantics). An
 // answer with a code that is no success is a Refusal; no answer ends the
-// link.
-func request[A mpp.Message](ctx context.Context, c *Client, l *link, m clientMessage) (A, error) {
+// link. When the node says that this device asks too much at once, it is asked
+// again a little later.
+func request[A mpp.Message](ctx context.Context, c *Client, l *link, m clientMessage) (answer A, err error) {
+	for range retries {
+		answer, err = requestOnce[A](ctx, c, l, m)
+		var refusal *Refusal
+		if !errors.As(err, &refusal) || refusal.Code != mpp.CodeQuota {
+			break
+		}
+		if sleep(ctx, retryAfter); ctx.Err() != nil {
+			break
+		}
+	}
+	return answer, err
+}
+
+func requestOnce[A mpp.Message](ctx context.Context, c *Client, l *link, m clientMessage) (A, error) {
 	var none A
 	msg, err := c.ask(ctx, l, m)
 	if err != nil {

@@ -111,6 +111,7 @@ type notice struct {
 	link   *link
 	serial int64
 	events [][]byte
+	more   bool // there are statuses that found no room in it
 }
 
 // rewatch wakes the keeper when a Watch began.
@@ -202,31 +203,50 @@ func (c *Client) notice(l *link, m *mpp.Notify) {
 		return
 	}
 	select {
-	case sub.notices <- notice{l, m.Serial.Value, m.Events}:
+	case sub.notices <- notice{l, m.Serial.Value, m.Events, slices.ContainsFunc(m.Stores, isAny)}:
 	default:
 	}
 }
 
+// isAny reports whether a store status is the empty Store, the reference's Any:
+// something changed, fetch it (mpp.md, Semantics).
+func isAny(s mpp.StoreStatus) bool { return s.Store == "" }
+
 // handle yields the events of one notification that are new here, remembers
-// them and acknowledges, unless one of them came early.
+// them, fetches what found no room in it and acknowledges, unless one of them
+// came early. What is not acknowledged comes again.
 func (c *Client) handle(ctx context.Context, sub *subscription, n notice, yield func(Event, error) bool) bool {
+	on, early := c.receive(ctx, sub, n, yield)
+	if on && n.more && !early {
+		var err error
+		if on, err = c.fetch(ctx, sub, n.link, yield); err != nil {
+			c.cfg.Log.Info("fetching the statuses that found no room", "err", err)
+			return on
+		}
+	}
+	if on && !early {
+		c.acknowledge(ctx, n)
+	}
+	return on
+}
+
+// receive yields the events of one message that are new here and remembers them.
+// early tells that one of them waits for facts.
+func (c *Client) receive(ctx context.Context, sub *subscription, n notice, yield func(Event, error) bool) (on, early bool) {
 	st, err := c.readShared()
 	if err != nil {
 		yield(Event{}, err)
-		return false
+		return false, false
 	}
 	r := reader{c: c, sub: sub, notice: n, held: st}
-	on := r.all(ctx, yield)
+	on = r.all(ctx, yield)
 	if err := c.took(r.taken); err != nil {
 		if on {
 			yield(Event{}, err)
 		}
-		return false
+		return false, false
 	}
-	if on && !r.early {
-		c.acknowledge(ctx, n)
-	}
-	return on
+	return on, r.early
 }
 
 // reader goes through the events of one notification.

@@ -55,7 +55,7 @@ var codes = map[Code]codeText{
 	CodeSerial: {"serial", "The node holds something newer under this name; run the command again, " +
 		"and if this device was restored from a backup let it sync first.", ExitError},
 	CodeRevoked:    {"revoked", "This key was revoked; make a new profile and join the account again with a new code: presence device join.", ExitRefused},
-	CodeTooLarge:   {"too-large", "Too large to carry; send less than 4 KiB, and put the rest where it can be fetched.", ExitError},
+	CodeTooLarge:   {"too-large", "Too large to carry; send at most 4 KiB, and put the rest where it can be fetched.", ExitError},
 	CodeQuota:      {"quota", "Too much in too short a time; wait as long as the answer says, then try again.", ExitRefused},
 	CodeNotOffered: {"not-offered", "This node does not offer that; try another node of the account, or ask its operator to turn it on.", ExitRefused},
 	CodeDraining:   {"draining", "The node is shutting down or unhealthy; use one of the other nodes it names.", ExitNoAnswer},

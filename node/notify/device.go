@@ -38,6 +38,7 @@ type Device struct {
 	held     time.Time // nothing is due before
 	statuses uint8     // entries that are statuses
 	more     bool      // something was refused for want of room
+	any      bool      // a status was, and no notification says so yet
 	paused   bool
 }
 
@@ -57,6 +58,7 @@ type flight struct {
 	tries   uint8     // times sent, those under older serials included
 	sent    bool      // under this serial
 	changed bool      // an item of it was superseded or removed
+	any     bool      // it says that statuses found no room
 }
 
 // Offer hands in an item to deliver.
@@ -75,7 +77,7 @@ func (d *Device) offerStatus(item *Item) Offered {
 		}
 	}
 	if d.statuses == MaxStatuses {
-		d.more = true
+		d.more, d.any = true, true
 		return Full
 	}
 	d.entries = append(d.entries, entry{item: item})
@@ -127,7 +129,7 @@ func (d *Device) WantsMore() bool {
 // Refill forgets that items were refused: the owner now offers again, each
 // channel in the order of its sequences, what the device does not hold, until
 // one is refused.
-func (d *Device) Refill() { d.more = false }
+func (d *Device) Refill() { d.more, d.any = false, false }
 
 // Due fills b with the notification to send now and reports whether there is
 // one. budget is the largest payload in bytes, of the whole message. A
@@ -259,7 +261,11 @@ func (d *Device) Drop(gone func(*Item) bool) int {
 		}
 		return !over && e.succeed()
 	})
-	d.flights = slices.DeleteFunc(d.flights, func(f flight) bool { return !d.holds(f.serial) })
+	d.flights = slices.DeleteFunc(d.flights, func(f flight) bool {
+		over := !d.holds(f.serial)
+		d.any = d.any || over && f.any
+		return over
+	})
 	d.shrink()
 	return held - len(d.entries)
 }

@@ -585,3 +585,41 @@ func BenchmarkIdleDue(b *testing.B) {
 		d.Due(start, today, budget, &batch)
 	}
 }
+
+// mpp.md, Semantics: "What does not fit is answered with the empty Store": the
+// next notification says that statuses found no room, its repeats too, and no
+// other.
+func TestStatusesThatFindNoRoomAreSaid(t *testing.T) {
+	s := newScript(t)
+	due := func() bool {
+		t.Helper()
+		if !s.d.Due(s.now, today, budget, &s.b) {
+			t.Fatal("nothing is due")
+		}
+		s.d.Sent(s.now, s.b.Serial)
+		return s.b.Any
+	}
+	for i := range MaxStatuses {
+		s.offer(Queued, status(byte('A'+i), 1))
+	}
+	s.offer(Full, status('!', 1))
+	if !due() {
+		t.Fatal("nobody is told that there is more")
+	}
+	first := s.b.Serial
+	s.pass(time.Second)
+	if !due() || s.b.Serial != first {
+		t.Error("a repeat is another message than the first")
+	}
+	s.offer(Replaced, status('A', 2))
+	s.pass(2 * time.Second)
+	if !due() || s.b.Serial == first {
+		t.Error("the message that took its place says nothing")
+	}
+	s.d.Acknowledge(s.now, s.b.Serial, nil)
+	s.d.Refill()
+	s.offer(Queued, status('!', 1))
+	if due() {
+		t.Error("told again, though nothing more was refused")
+	}
+}

@@ -44,6 +44,10 @@
 // registry is the queue, this package its window. Room comes free by
 // Acknowledge, and also by Drop and by expiry in Due: the owner asks after each.
 //
+// The next notification after a status was refused says so ([Batch.Any]): the
+// device may fetch all that it lacks at once instead of waiting for one window
+// after another (mpp.md: "told by the empty Store").
+//
 // An item that does not fit a notification by itself travels as a hint that the
 // device acts on by fetching (mpp.md: "answered with the empty Store").
 //

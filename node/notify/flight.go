@@ -79,7 +79,7 @@ func (e *entry) size() int {
 
 // fill writes a notification in flight into b.
 func (d *Device) fill(f *flight, b *Batch) {
-	b.Serial, b.Repeat = f.serial, f.tries > 0
+	b.Serial, b.Repeat, b.Any = f.serial, f.tries > 0, f.any
 	for i := range d.entries {
 		if e := &d.entries[i]; e.serial == f.serial {
 			e.put(b)
@@ -99,7 +99,9 @@ func (e *entry) put(b *Batch) {
 // not fit, and writes it into b. There must be at least one.
 func (d *Device) launch(now time.Time, tries uint8, budget int, b *Batch) {
 	d.Serial++
-	b.Serial, b.Repeat = d.Serial, tries > 0
+	b.Serial, b.Repeat, b.Any = d.Serial, tries > 0, d.any
+	f := flight{serial: d.Serial, next: now, tries: tries, any: d.any}
+	d.any = false
 	room := budget - mpp.NotifyOverhead
 	for i := range d.entries {
 		e := &d.entries[i]
@@ -114,7 +116,7 @@ func (d *Device) launch(now time.Time, tries uint8, budget int, b *Batch) {
 		e.serial = d.Serial
 		e.put(b)
 	}
-	d.flights = append(d.flights, flight{serial: d.Serial, next: now, tries: tries})
+	d.flights = append(d.flights, f)
 }
 
 // dissolve makes the items of a notification wait again, where they stood.
@@ -124,6 +126,7 @@ func (d *Device) dissolve(f *flight) {
 			e.serial = 0
 		}
 	}
+	d.any = d.any || f.any
 	d.remove(f)
 }
 

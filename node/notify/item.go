@@ -50,6 +50,7 @@ type Batch struct {
 	Serial int64
 	Items  []*Item // sent whole, in this order
 	Hints  []*Item // too large: the device is told to fetch them
+	Any    bool    // statuses found no room here: the device is told to fetch them
 	Repeat bool    // the device did not answer the last time: try the next path
 }
 

@@ -117,6 +117,51 @@ func (r *Registry) Events(account key.Hash, yield func(*record.Fact) bool) {
 	}
 }
 
+// EventsInTurn calls yield with the events of the account for which want is true,
+// one of each publisher and channel after the other, in the order of their
+// sequences within one; a publisher's statuses take turns like a channel. It ends
+// when yield returns false.
+func (r *Registry) EventsInTurn(account key.Hash, want, yield func(*record.Fact) bool) {
+	a := r.accounts[account]
+	if a == nil {
+		return
+	}
+	var lines [][]*record.Fact
+	for _, id := range sortedHashes(a.posts) {
+		lines = append(lines, a.posts[id].lines()...)
+	}
+	for len(lines) > 0 {
+		kept := lines[:0]
+		for _, line := range lines {
+			for len(line) > 0 && !want(line[0]) {
+				line = line[1:]
+			}
+			if len(line) == 0 {
+				continue
+			}
+			if !yield(line[0]) {
+				return
+			}
+			kept = append(kept, line[1:])
+		}
+		lines = kept
+	}
+}
+
+// lines are a publisher's channels, and its statuses as one more. The registry
+// must not change while they are read.
+func (p *publisher) lines() [][]*record.Fact {
+	var lines [][]*record.Fact
+	for _, name := range sortedNames(p.channels) {
+		lines = append(lines, p.channels[name].queued)
+	}
+	statuses := make([]*record.Fact, 0, len(p.statuses))
+	for _, tag := range sortedNames(p.statuses) {
+		statuses = append(statuses, p.statuses[tag])
+	}
+	return append(lines, statuses)
+}
+
 func (p *publisher) each(yield func(*record.Fact) bool) bool {
 	for _, name := range sortedNames(p.channels) {
 		for _, f := range p.channels[name].queued {
