@@ -116,8 +116,10 @@ func complete(transport ma.Multiaddr, addresses []netip.Addr) []ma.Multiaddr {
 	}
 	var list []ma.Multiaddr
 	for _, a := range addresses {
-		m, err := manet.FromIPAndZone(a.WithZone("").AsSlice(), a.Zone())
-		if err == nil {
+		if a.Zone() != "" {
+			continue // libp2p dials no address that needs one
+		}
+		if m, err := manet.FromIP(a.AsSlice()); err == nil {
 			list = append(list, m.Encapsulate(transport))
 		}
 	}

@@ -192,13 +192,13 @@ func anyPeer() peerID { return must(peerOf(must(key.NewNode()).Author())) }
 
 func TestParseFound(t *testing.T) {
 	id := "/p2p/" + anyPeer().String()
-	addresses := []netip.Addr{netip.MustParseAddr("192.168.1.2"), netip.MustParseAddr("fe80::1%eth0")}
+	addresses := []netip.Addr{netip.MustParseAddr("192.168.1.2"), netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("fe80::1%eth0")}
 	for _, test := range []struct {
 		in   string
 		want []string
 	}{
-		{"/tcp/6771" + id, []string{"/ip4/192.168.1.2/tcp/6771", "/ip6zone/eth0/ip6/fe80::1/tcp/6771"}},
-		{"/udp/6771/quic-v1" + id, []string{"/ip4/192.168.1.2/udp/6771/quic-v1", "/ip6zone/eth0/ip6/fe80::1/udp/6771/quic-v1"}},
+		{"/tcp/6771" + id, []string{"/ip4/192.168.1.2/tcp/6771", "/ip6/2001:db8::1/tcp/6771"}},
+		{"/udp/6771/quic-v1" + id, []string{"/ip4/192.168.1.2/udp/6771/quic-v1", "/ip6/2001:db8::1/udp/6771/quic-v1"}},
 		{"/ip4/10.0.0.1/tcp/1" + id, []string{"/ip4/10.0.0.1/tcp/1"}},
 		{"/ip4/127.0.0.1/tcp/1" + id, nil},
 		{"/ip6/::1/tcp/1" + id, nil},
