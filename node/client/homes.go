@@ -12,6 +12,7 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
+	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
 )
 
@@ -96,7 +97,10 @@ func (c *Client) at(ctx context.Context, a discovery.Address, f func(l *link) er
 
 // addHome gets the word of a link's node and names it.
 func (c *Client) addHome(ctx context.Context, l *link, account *key.Account, code *joinCode) error {
-	if err := c.refresh(ctx); err != nil {
+	var refusal *Refusal
+	if err := c.refresh(ctx); errors.As(err, &refusal) && refusal.Code == mpp.CodeNotAdmitted {
+		c.cfg.Log.Info("the node in use does not know the account", "err", err) // it was set up anew
+	} else if err != nil {
 		return err
 	}
 	if c.profile.names(l.node) < 0 && c.profile.names(key.Hash{}) >= maxHomes {

@@ -314,11 +314,15 @@ func worst(results []mpp.Result) mpp.Code {
 }
 
 // putBack brings every account fact the device keeps: a node that lost its
-// store, or never had the account, can serve it then.
+// store, or never had the account, can serve it then. What opens that node's door
+// goes in the first request: its own host fact, and who it is that asks.
 func (c *Client) putBack(ctx context.Context, l *link) error {
+	mine := c.ownDevice()
 	c.profile.mu.Lock()
 	facts := c.profile.book.sorted()
 	c.profile.mu.Unlock()
+	first := func(f *record.Fact) bool { return f == mine || f.Kind == record.KindHost }
+	slices.SortStableFunc(facts, func(x, y *record.Fact) int { return tail(first(y)) - tail(first(x)) })
 	room := l.conn.MaxPayload() - factOverhead
 	var page []*record.Fact
 	size := 0
