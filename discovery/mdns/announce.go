@@ -24,6 +24,7 @@ type turn struct {
 	due  time.Time // of the next message; zero: none
 	sent time.Time // the last one
 	left int       // announcements that nobody asked for
+	lost int       // of them, those that could not be sent
 	meta bool      // the service's name was asked for
 	all  bool      // the node was
 }
@@ -123,8 +124,9 @@ func (a *Announcement) advance(now time.Time) time.Time {
 
 // tell sends what a link is to be told now.
 func (a *Announcement) tell(now time.Time, l *link, t *turn) {
-	if t.all || t.left > 0 {
-		a.say(l, false)
+	if (t.all || t.left > 0) && !a.say(l, false) && t.left > 0 && t.lost < maxLost {
+		t.left++
+		t.lost++
 	}
 	if t.meta {
 		if b, err := a.service.meta(); err == nil {
@@ -137,8 +139,9 @@ func (a *Announcement) tell(now time.Time, l *link, t *turn) {
 	}
 }
 
-// say sends all that the node has to say on a link, if it listens there.
-func (a *Announcement) say(l *link, gone bool) {
+// say sends all that the node has to say on a link, if it listens there; false
+// when not everybody could be told.
+func (a *Announcement) say(l *link, gone bool) bool {
 	var addrs []netip.Addr
 	for _, addr := range l.addrs {
 		if a.cfg.announces(addr) {
@@ -146,14 +149,14 @@ func (a *Announcement) say(l *link, gone bool) {
 		}
 	}
 	if len(addrs) == 0 {
-		return
+		return true
 	}
 	b, err := a.service.answer(addrs, gone)
 	if err != nil {
 		a.station.log.Error("announcing this node", "err", err)
-		return
+		return true
 	}
-	a.station.send(l, b)
+	return a.station.send(l, b)
 }
 
 func (a *Announcement) goodbye() {

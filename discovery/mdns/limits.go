@@ -14,6 +14,9 @@ const (
 	ttlOther = 4500
 	// announcements are sent a second apart, §8.3.
 	announcements = 2
+	// maxLost is how many more are tried when one cannot be sent: a new IPv6
+	// address is of no use for its first second or two.
+	maxLost = 4
 	// answerMin and answerMax delay an answer that others may give too, §6.
 	answerMin = 20 * time.Millisecond
 	answerMax = 120 * time.Millisecond

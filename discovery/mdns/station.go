@@ -234,28 +234,32 @@ func (s *station) leave(l *link) {
 	}
 }
 
-// send multicasts a message on a link.
-func (s *station) send(l *link, message []byte) {
+// send multicasts a message on a link, and reports whether all of its groups
+// could be told.
+func (s *station) send(l *link, message []byte) bool {
+	ok := true
 	if l.v4 && l.speaks(netip.Addr.Is4) {
 		err := s.v4.SetMulticastInterface(&l.Interface)
 		if err == nil {
 			_, err = s.v4.WriteTo(message, nil, group4)
 		}
-		s.sent(l, err)
+		ok = s.sent(l, err)
 	}
 	if l.v6 && l.speaks(netip.Addr.Is6) {
 		err := s.v6.SetMulticastInterface(&l.Interface)
 		if err == nil {
 			_, err = s.v6.WriteTo(message, nil, group6)
 		}
-		s.sent(l, err)
+		ok = s.sent(l, err) && ok
 	}
+	return ok
 }
 
 // sent notes a message that could not be sent: the next scan sees an interface
-// that went away.
-func (s *station) sent(l *link, err error) {
+// that went away, and an address that is new is of use in a second or two.
+func (s *station) sent(l *link, err error) bool {
 	if err != nil {
 		s.log.Debug("sending multicast DNS", "interface", l.Name, "err", err)
 	}
+	return err == nil
 }
