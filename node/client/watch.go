@@ -46,6 +46,9 @@ var (
 	// errEarly: an event came before the facts that it rests on. It is not
 	// acknowledged, so it comes again.
 	errEarly = errors.New("the facts that an event rests on are not here yet")
+	// errLeftOut: an event is sealed to an epoch that does not list this device. A
+	// later epoch may hand its key on.
+	errLeftOut = errors.New("it is sealed to an epoch that leaves this device out")
 	// errBroken: the publisher itself made what cannot be opened.
 	errBroken = errors.New("its payload does not open")
 )
@@ -91,8 +94,7 @@ func (s *subscription) tell(h key.Hash) bool {
 // wait reports whether an event that came early is worth waiting for here. Only
 // the goroutine that watches calls it.
 func (l *link) wait(now time.Time, f *record.Fact) bool {
-	publisher, epoch := f.Author.Hash(), f.Body.(*record.Event).Epoch
-	k := string(publisher[:]) + string(epoch[:])
+	k := earlyKey(f)
 	since, seen := l.early[k]
 	switch {
 	case seen:
@@ -104,6 +106,19 @@ func (l *link) wait(now time.Time, f *record.Fact) bool {
 	}
 	l.early[k] = now
 	return true
+}
+
+// earlyKey is equal for events that wait for the same facts.
+func earlyKey(f *record.Fact) string {
+	publisher, epoch := f.Author.Hash(), f.Body.(*record.Event).Epoch
+	return string(publisher[:]) + string(epoch[:])
+}
+
+// meets reports whether an event is the first of its publisher and epoch here that
+// this device cannot read: the node is asked once for what may have changed that.
+func (l *link) meets(f *record.Fact) bool {
+	_, seen := l.early[earlyKey(f)]
+	return !seen && l.wait(time.Now(), f)
 }
 
 // notice is one notification with the link it came on.
@@ -357,7 +372,8 @@ func (r *reader) take(f *record.Fact) {
 // open opens one event, asking the node once for facts that are new to us.
 func (r *reader) open(ctx context.Context, f *record.Fact) (record.Payload, error) {
 	payload, err := r.c.openEvent(f)
-	if !errors.Is(err, errEarly) || r.caught {
+	asks := errors.Is(err, errEarly) || errors.Is(err, errLeftOut) && r.notice.link.meets(f)
+	if !asks || r.caught {
 		return payload, err
 	}
 	r.caught = true
@@ -389,7 +405,7 @@ func (c *Client) openEvent(f *record.Fact) (record.Payload, error) {
 		k := book.epochs[e.Epoch]
 		switch {
 		case k == nil && book.hasEpoch(e.Epoch):
-			return record.Payload{}, errors.New("it is sealed to an epoch that leaves this device out")
+			return record.Payload{}, errLeftOut
 		case k == nil:
 			return record.Payload{}, fmt.Errorf("it is sealed to an epoch that this device has no key for: %w", errEarly)
 		}
