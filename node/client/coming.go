@@ -48,6 +48,8 @@ func ParseCode(s string) (node string, err error) {
 const (
 	sayAgain  = time.Second
 	sayRarely = 5 * time.Second
+	// maxGrace is how often a joiner on a new link passes over a no.
+	maxGrace = 30
 )
 
 // coming is the joiner's part in one join, on one link after another.
@@ -61,16 +63,23 @@ type coming struct {
 	// be for, none of which goes past step 2.
 	others map[access.Joining]*access.Joiner
 	asked  int // step 1s said
+	grace  int // refusals to pass over
 }
 
 // comeIn performs the joiner's part: it returns who signed and the facts granted,
 // after as long as the inviter's person takes.
 func (c *Client) comeIn(ctx context.Context, kind access.Joining, code access.Code, name string, keys ...[]byte) (key.Author, []*record.Fact, error) {
-	steps, forget := c.expect(code.ID())
+	g, forget := c.newcomer(kind, code, name, keys)
 	defer forget()
-	g := &coming{c: c, kind: kind, me: access.NewJoiner(kind, code, name, keys...), steps: steps, others: otherJoiners(kind, code, name, keys)}
 	facts, err := call(ctx, c, func(l *link) ([]*record.Fact, error) { return g.on(ctx, l) })
 	return g.me.Signer(), facts, g.explain(ctx, err)
+}
+
+// newcomer starts a joiner's part; forget ends it.
+func (c *Client) newcomer(kind access.Joining, code access.Code, name string, keys [][]byte) (g *coming, forget func()) {
+	g = &coming{c: c, kind: kind, me: access.NewJoiner(kind, code, name, keys...), others: otherJoiners(kind, code, name, keys)}
+	g.steps, forget = c.expect(code.ID())
+	return g, forget
 }
 
 // otherJoiners would join by the same code for other ends.
@@ -104,9 +113,20 @@ func (g *coming) explain(ctx context.Context, err error) error {
 // on performs the joiner's part on one link, from where it stands.
 func (g *coming) on(ctx context.Context, l *link) ([]*record.Fact, error) {
 	pause := sayAgain
+	if g.asked > 0 {
+		// A node that was lost may have lost the code: its owner, who lost the
+		// node too, enters it again.
+		g.grace = maxGrace
+	}
 	for {
 		facts, heard, err := g.round(ctx, l, pause)
 		switch {
+		case g.grace > 0 && isCode(err, mpp.CodeRefused):
+			g.grace--
+			if _, _, err := g.listen(ctx, l, sayAgain, g.hear); err != nil {
+				return nil, err
+			}
+			continue
 		case errors.Is(err, access.ErrMAC), g.three == nil && isCode(err, mpp.CodeRefused):
 			return nil, g.unmask(ctx, l, err)
 		case facts != nil || err != nil:

@@ -29,17 +29,22 @@ func (c *Client) InviteDevice(ctx context.Context, roles Roles, passphrase []byt
 	if roles.Has(RoleWatch) && c.profile.full() {
 		return nil, fmt.Errorf("inviting a device: %w", ErrTooManyDevices)
 	}
-	o, err := c.offer(ctx, terms{
+	o, err := c.offer(ctx, c.deviceTerms(account, roles))
+	if err != nil {
+		return nil, fmt.Errorf("inviting a device: %w", err)
+	}
+	return o, nil
+}
+
+// deviceTerms are those of a code that lets a device in.
+func (c *Client) deviceTerms(account *key.Account, roles Roles) terms {
+	return terms{
 		kind: access.JoinDevice, signer: account, own: c.profile.device.Author(),
 		enter: c.enterAsDevice,
 		admit: func(ctx context.Context, who access.Newcomer) ([][]byte, error) {
 			return c.admitNewcomer(ctx, account, who, roles)
 		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("inviting a device: %w", err)
 	}
-	return o, nil
 }
 
 // full reports whether an epoch has no room for another device that watches.

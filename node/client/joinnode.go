@@ -59,11 +59,8 @@ func hostedBy(facts []*record.Fact, node key.Author, account key.Hash) bool {
 
 // joinNode brings an account to the node of a link by that node's code.
 func (c *Client) joinNode(ctx context.Context, l *link, account key.Author, code access.Code) error {
-	p := c.profile
-	steps, forget := c.expect(code.ID())
+	g, forget := c.newcomer(access.JoinAccount, code, c.profile.Name(), c.profile.joinKeys(account))
 	defer forget()
-	keys := p.joinKeys(account)
-	g := &coming{c: c, kind: access.JoinAccount, me: access.NewJoiner(access.JoinAccount, code, p.Name(), keys...), steps: steps, others: otherJoiners(access.JoinAccount, code, p.Name(), keys)}
 	facts, err := g.on(ctx, l)
 	if err != nil {
 		return g.explain(ctx, err)

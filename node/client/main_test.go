@@ -12,8 +12,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	client.StartNode = func(ctx context.Context, dir string) (string, func() error, error) {
-		n, err := node.Start(ctx, nodeConfig(dir))
+	client.StartNode = func(ctx context.Context, dir, listen string) (string, func() error, error) {
+		cfg := nodeConfig(dir)
+		cfg.Listen = listen
+		n, err := node.Start(ctx, cfg)
 		if err != nil {
 			return "", nil, err
 		}

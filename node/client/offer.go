@@ -68,16 +68,21 @@ type terms struct {
 
 // offer makes a code and enters it at the node in use.
 func (c *Client) offer(ctx context.Context, t terms) (*Offer, error) {
-	code, now := access.NewCode(t.signer.Author()), time.Now()
-	o := &Offer{c: c, terms: t, in: access.NewInviter(t.kind, code, t.signer, t.own, now), expires: now.Add(access.CodeLife)}
-	o.steps, o.forget = c.expect(code.ID())
+	o := c.newOffer(t)
 	l, err := o.ready(ctx)
 	if err != nil {
 		o.forget()
 		return nil, err
 	}
-	o.text = access.JoinText(code, c.reachable(l))
+	o.text = access.JoinText(o.in.Code(), c.reachable(l))
 	return o, nil
+}
+
+func (c *Client) newOffer(t terms) *Offer {
+	code, now := access.NewCode(t.signer.Author()), time.Now()
+	o := &Offer{c: c, terms: t, in: access.NewInviter(t.kind, code, t.signer, t.own, now), expires: now.Add(access.CodeLife)}
+	o.steps, o.forget = c.expect(code.ID())
+	return o
 }
 
 // reachable is the address that others find a link's node at: the one in use,
@@ -180,6 +185,11 @@ func (o *Offer) enter(ctx context.Context, l *link) error {
 	o.mu.Lock()
 	known, over := o.link == l, o.state != offerGranted && o.in.Over(time.Now())
 	o.mu.Unlock()
+	select {
+	case <-l.done:
+		return l.err
+	default:
+	}
 	switch {
 	case over:
 		return ErrCodeOver

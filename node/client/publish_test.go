@@ -14,14 +14,14 @@ import (
 	"meshpresence/node/registry"
 )
 
-// StartNode runs a node with its state in dir: set by the tests outside this
-// package, because node imports client.
-var StartNode func(ctx context.Context, dir string) (address string, stop func() error, err error)
+// StartNode runs a node with its state in dir at a UDP address: set by the tests
+// outside this package, because node imports client.
+var StartNode func(ctx context.Context, dir, listen string) (address string, stop func() error, err error)
 
 // startNode runs a node until the test ends and returns its device address.
 func startNode(t *testing.T) string {
 	t.Helper()
-	address, stop, err := StartNode(t.Context(), filepath.Join(t.TempDir(), "node"))
+	address, stop, err := StartNode(t.Context(), filepath.Join(t.TempDir(), "node"), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
