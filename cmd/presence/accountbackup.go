@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"meshpresence/node/client"
 )
@@ -14,7 +11,7 @@ type accountBackup struct {
 	keySecret
 	NewPassphraseFile string `placeholder:"FILE" help:"Put the copy under another passphrase: that on FILE's first line."`
 	NoPassphrase      bool   `help:"Leave the copy of a key in clear in clear too."`
-	File              string `arg:"" help:"The file to write; there must be none of that name."`
+	File              string `arg:"" help:"The file to write; one that is there is replaced only if it is a backup of this account."`
 }
 
 // Help is shown by --help.
@@ -46,9 +43,6 @@ func (v *accountBackup) Run(a *app) error {
 		return err
 	}
 	defer clear(current)
-	if _, err := os.Lstat(v.File); !errors.Is(err, fs.ErrNotExist) {
-		return usage("give another name", "writing the backup: %s is there already", v.File)
-	}
 	if current == nil && p.AccountKeyLocked() {
 		if current, err = a.person.secret(a.ctx, keyPrompt); err != nil {
 			return err

@@ -17,7 +17,7 @@ type accountRestore struct {
 
 // Help is shown by --help.
 func (*accountRestore) Help() string {
-	return `Brings the account's key back from a backup. In a profile that is a device of the account already, the key is put beside its keys. In a fresh one a new device is made, and let into the account by the key: for when every device is lost. It then reads what the account's nodes still keep.
+	return `Brings the account's key back from a backup. In a profile that is a device of the account already, the key is put beside its keys. In a fresh one a new device is made, and let into the account by the key: for when every device is lost. It reads what is posted from then on; what was posted before only once a device that could read it does presence account repair or lets another one in.
 
 The nodes that the backup names are tried; when they have new addresses, give one with --node.
 
@@ -54,7 +54,7 @@ func (v *accountRestore) Run(a *app) error {
 	defer func() { clear(passphrase) }()
 	p, err := client.OpenProfile(dir)
 	switch {
-	case errors.Is(err, client.ErrNoProfile):
+	case errors.Is(err, client.ErrNoProfile), err == nil && p.Account() == "" && !p.HasAccountKey():
 		passphrase, err = v.unlock(a, passphrase, func(secret []byte) error {
 			p, err = v.make(dir, secret)
 			return err

@@ -89,6 +89,14 @@ var known = []struct {
 		hint: "it is older than 15 minutes, or was guessed at too often; run the command again for a new one"},
 	{is: client.ErrCode, text: "whoever answered is not whose code it is", code: exitRefused,
 		hint: "ask for a new code, and for the node's address as the node prints it"},
+	{is: client.ErrBackup, text: "not a backup of an account", code: exitError,
+		hint: "give the file that presence account backup wrote"},
+	{is: client.ErrLastHome, text: "it is the account's only home", code: exitError,
+		hint: "add another one first: presence account home add"},
+	{is: client.ErrTooManyHomes, text: "three nodes keep the account, which is all it can have", code: exitError,
+		hint: "remove one first: presence account home remove"},
+	{is: client.ErrRealm, text: "the node is of another realm than the key", code: exitRefused, whole: true,
+		hint: "give a node of the key's realm with --node, or that realm's key with --realm-key"},
 	{is: client.ErrProfileUsed, text: "there is a device here already", code: exitError,
 		hint: "use another profile for another account: --profile NAME"},
 	{is: discovery.ErrAddress, text: "that is no node address", code: exitUsage,
@@ -110,7 +118,7 @@ func explain(err error) *fault {
 		code = f.code
 	}
 	var refusal *client.Refusal
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) && !errors.Is(err, client.ErrRealm) {
 		text := strings.Replace(err.Error(), refusal.Error(), "the node says "+refusal.Code.String(), 1)
 		return &fault{errors.New(text), refusal.Code.Exit(), refusal.Code.Sentence()}
 	}

@@ -238,7 +238,8 @@ func TestBackup(t *testing.T) {
 	presence(t, "account", "backup", file).wants(t, exitUsage, "", "the account's key wants its passphrase, and nobody is here to be asked")
 	presence(t, "account", "backup", "--passphrase-file", wrong, file).wants(t, exitError, "", "wrong passphrase\nnothing was changed; run the command again\n")
 	presenceWith(t, &scripted{answers: []string{"correct horse"}}, "", "account", "backup", file).wants(t, exitOK, "backup    "+file, "")
-	presence(t, "account", "backup", "--passphrase-file", secret, file).wants(t, exitUsage, "", file+" is there already\ngive another name\n")
+	presence(t, "account", "backup", "--passphrase-file", secret, file).wants(t, exitOK, "backup    "+file, "")
+	presence(t, "account", "backup", "--passphrase-file", secret, secret).wants(t, exitError, "", secret+" holds something else")
 	presence(t, "account", "restore", file).wants(t, exitError, "", "there is a device here already")
 	if b, err := os.ReadFile(file); err != nil || strings.Contains(string(b), "private") {
 		t.Errorf("the backup: %q, %v", b, err)

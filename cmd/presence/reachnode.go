@@ -22,7 +22,7 @@ func (a *app) reachNode() (*line, error) {
 	}
 	l := &line{wait: newPatience(a.ctx, a.Timeout)}
 	l.ctx = l.wait.ctx
-	cfg := client.Config{Node: a.Node, TrustFirst: a.TrustFirst, Heartbeat: a.Heartbeat}
+	cfg := client.Config{Node: a.Node, TrustFirst: a.TrustFirst} // its heartbeat is its own: somebody looks at a code
 	if a.person != nil {
 		cfg.Confirm = (&question{person: a.person, wait: l.wait, node: a.Node}).confirm
 	}
