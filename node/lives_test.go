@@ -199,6 +199,42 @@ func TestDeviceAhead(t *testing.T) {
 	served(t, phone, "the day after", w)
 }
 
+// What a device posted while its clock was days ahead does not end what it posted
+// before, nor keep a status from being set anew.
+func TestPostsOfAClockAhead(t *testing.T) {
+	t.Parallel()
+	cal, own := new(calendar), new(calendar)
+	n := start(t, onCalendar(t, cal, "a"))
+	phone := accountBy(t, own, "phone", n)
+	post := func(p client.Post) error {
+		t.Helper()
+		_, err := phone.Publish(testContext(t), p)
+		return err
+	}
+	status := client.Post{Label: "mood", Data: []byte("busy")}
+	for _, p := range []client.Post{{Data: []byte("long")}, status} {
+		if err := post(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own.turn(5 * day)
+	// Within reach of what the node takes, so its Oldest is obeyed.
+	if err := post(client.Post{Data: []byte("short"), Life: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	own.turn(5 * day)
+	if err := post(status); !errors.Is(err, client.ErrClock) {
+		t.Errorf("a status from ten days ahead: %v, want ErrClock", err)
+	}
+	own.turn(-10 * day)
+	status.Data = []byte("free")
+	if err := post(status); err != nil {
+		t.Errorf("a status once the clock is right: %v", err)
+	}
+	w := watch(t, dialBy(t, cal, invited(t, phone, "laptop", client.RoleWatch), n))
+	w.wantAll("long", "short", "free")
+}
+
 // A detach that a clock ten days ahead signed counts at once, no older word undoes
 // it in those days, and the device attaches again whenever it wants, also after
 // all clocks were wrong together.

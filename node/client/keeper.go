@@ -395,9 +395,7 @@ const maxPages = 1024
 
 // attend keeps the link alive until it ends, falls silent, or grows old.
 func (c *Client) attend(ctx context.Context, l *link) {
-	if err := c.settleOutbox(ctx, l); err != nil {
-		c.cfg.Log.Info("offering posts again", "err", err)
-	}
+	c.offerKept(ctx, l)
 	beat := time.NewTicker(c.cfg.Heartbeat)
 	defer beat.Stop()
 	for {
@@ -440,7 +438,7 @@ func (c *Client) old(ctx context.Context, l *link) bool {
 func (c *Client) setLink(l *link) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.link = l
+	c.link, c.waking.moved = l, false
 	if l != nil {
 		c.failed, c.verdict = nil, silent
 	}

@@ -12,6 +12,7 @@ import (
 
 	"meshpresence/discovery"
 	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
 	"meshpresence/transport/rud"
 	"meshpresence/transport/rud/handshake"
 )
@@ -28,6 +29,8 @@ type link struct {
 	// caughtUp is when the node last told all of the account's facts; guarded by
 	// the client's mu.
 	caughtUp time.Time
+	// offered is when the posts kept were offered; the keeper's own.
+	offered wall.Time
 
 	once   sync.Once
 	opened chan struct{}

@@ -102,9 +102,10 @@ func dropStale(path string, e fs.DirEntry) {
 	}
 }
 
-// settleOutbox offers the posts kept, at every connect (federation.md,
+// settleOutbox offers the posts kept, at every connect and hourly (federation.md,
 // Acknowledged), once the node knows whose connection this is.
 func (c *Client) settleOutbox(ctx context.Context, l *link) error {
+	l.offered = c.wall.Now()
 	if c.profile.Account() == "" || len(c.profile.outbox(c)) == 0 {
 		return nil
 	}

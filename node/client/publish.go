@@ -68,13 +68,23 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 		c.cfg.Log.Info("asking for the account's facts before posting", "err", err)
 	}
 	var outdated *record.Fact
+	how := covering
 	for range retries {
-		f, err := c.sign(post, outdated)
+		f, err := c.sign(post, outdated, how)
 		if err != nil {
 			return Receipt{}, err
 		}
 		receipt, kept, err := c.deliver(ctx, f)
-		if receipt.Code != mpp.CodeSerial {
+		switch {
+		case receipt.Code == mpp.CodeExpired && how == covering && post.Label != "" && !far(c.clockSkew()):
+			// It covers what this device signed when its clock was ahead.
+			if how, err = plain, c.profile.dropOutbox(f.Hash()); err != nil {
+				return receipt, err
+			}
+			continue
+		case receipt.Code == mpp.CodeExpired:
+			return receipt, c.clockError(err)
+		case receipt.Code != mpp.CodeSerial:
 			return receipt, err
 		}
 		if _, err := c.profile.learn(kept...); err != nil {
@@ -123,8 +133,8 @@ func (p *Profile) ended(f *record.Fact) bool {
 
 // sign makes the event and keeps it in the outbox. In the place of one that no
 // node took it gets that one's sequence, or there would be a hole.
-func (c *Client) sign(post Post, instead *record.Fact) (*record.Fact, error) {
-	now := c.wall.Now()
+func (c *Client) sign(post Post, instead *record.Fact, how cover) (*record.Fact, error) {
+	now, earliest := c.wall.Now(), c.leaseTime()
 	life := post.Life
 	if life <= 0 || life > DefaultEventLife {
 		life = DefaultEventLife
@@ -146,13 +156,16 @@ func (c *Client) sign(post Post, instead *record.Fact) (*record.Fact, error) {
 		if post.Label != "" {
 			tag := record.Tag(p.labels, base.Account, post.Channel, post.Label)
 			e.Tag = tag[:]
-			base.Expires = s.coverStatus(tag, base.Expires)
+			if covered := s.coverStatus(tag, base.Expires); how == covering {
+				base.Expires = covered
+			}
 		} else if instead != nil {
 			before := instead.Body.(*record.Event)
 			e.Sequence, e.Oldest = before.Sequence, before.Oldest
 			base.Expires = instead.Expires // as state has it
 		} else {
-			e.Sequence, e.Oldest = s.post(post.Channel, now, base.Expires)
+			// By the earlier clock: Oldest may lag behind, and never runs ahead.
+			e.Sequence, e.Oldest = s.post(post.Channel, earliest, base.Expires)
 		}
 		if f, err = p.seal(base, e, post); err != nil {
 			return false, err

@@ -164,7 +164,7 @@ func TestLaterFactHasTheGreaterSerial(t *testing.T) {
 			t.Fatal(err)
 		}
 		by.profile.meta.Account = key.Hash{1}
-		f, err := by.sign(Post{Label: "door", Clear: true}, nil)
+		f, err := by.sign(Post{Label: "door", Clear: true}, nil, covering)
 		if err != nil {
 			t.Fatal(err)
 		}

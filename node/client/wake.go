@@ -20,6 +20,8 @@ type waking struct {
 	looked int       // the last of them before the link was made or looked at
 	tried  int       // the last of them before the last round of all nodes
 	skew   wall.Time // the node's clock less this device's, in seconds
+	heard  bool      // so skew means something
+	moved  bool      // by far, since the link was made
 	nudged time.Time // by the node, last; owned by the loop
 }
 
@@ -113,12 +115,12 @@ func (c *Client) looked(wakes int) {
 // timer that brought us here stood still if the machine slept. An error ends the
 // link.
 func (c *Client) look(ctx context.Context, l *link) error {
-	wakes, before := c.wakes(), c.clockSkew()
+	wakes := c.wakes()
 	answer, err := request[*mpp.Status](ctx, c, l, new(mpp.Heartbeat))
 	if err != nil {
 		return err // three tries went unanswered
 	}
-	if far(c.clockSkew() - before) {
+	if c.clockMoved() {
 		// What was skipped as over may live by the clock as it is now: a new link
 		// tells the node anew what is held.
 		return errClockSet
@@ -127,9 +129,23 @@ func (c *Client) look(ctx context.Context, l *link) error {
 	if err := c.renew(ctx, l, lapsed); err != nil {
 		return err
 	}
+	if since := c.wall.Now() - l.offered; since >= offerAgain || since < 0 {
+		c.offerKept(ctx, l)
+	}
 	c.looked(wakes)
 	return nil
 }
+
+// offerKept offers the posts kept. When that fails they wait for the next time.
+func (c *Client) offerKept(ctx context.Context, l *link) {
+	if err := c.settleOutbox(ctx, l); err != nil {
+		c.cfg.Log.Info("offering posts again", "err", err)
+	}
+}
+
+// offerAgain is how often, in seconds, posts that fewer than two homes confirmed
+// are offered on one link.
+const offerAgain = wall.Time(time.Hour / time.Second)
 
 var errClockSet = errors.New("a clock was set: connecting anew")
 
@@ -144,7 +160,12 @@ func (c *Client) renew(ctx context.Context, l *link, lapsed bool) error {
 	}
 	err := c.arrive(ctx, l)
 	if err == nil {
-		return c.refreshHosts(ctx, l)
+		// A node by whose clock the lease was over may have held posts to be over, too.
+		c.offerKept(ctx, l)
+		if err := c.refreshHosts(ctx, l); err != nil {
+			c.cfg.Log.Info("asking which nodes keep the account", "err", err)
+		}
+		return nil
 	}
 	var refusal *Refusal
 	if !lapsed && errors.As(err, &refusal) && refusal.Code == mpp.CodeExpired {
@@ -205,7 +226,15 @@ func (c *Client) heardClock(now wall.Time) {
 	skew := now - c.wall.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.waking.skew = skew
+	c.waking.moved = c.waking.moved || c.waking.heard && far(skew-c.waking.skew)
+	c.waking.skew, c.waking.heard = skew, true
+}
+
+// clockMoved reports whether a clock was set since the link was made.
+func (c *Client) clockMoved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waking.moved
 }
 
 // clockSlack is how far two clocks may differ before this device reckons with
@@ -228,10 +257,11 @@ func (c *Client) leaseTime() wall.Time {
 
 // leaseDue reports whether this device's attach fact wants signing anew.
 func (c *Client) leaseDue() bool {
+	now := c.leaseTime()
 	c.profile.mu.Lock()
 	defer c.profile.mu.Unlock()
 	old := c.profile.book.facts[c.profile.attachKey()]
-	return old == nil || !young(old, c.leaseTime())
+	return old == nil || !young(old, now)
 }
 
 // young reports whether an attach fact needs no renewal yet.
