@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"meshpresence/discovery"
 	"meshpresence/discovery/mdns"
@@ -20,9 +21,13 @@ import (
 	"meshpresence/node/store"
 )
 
-// maxRelays bounds the nodes that a code without an address is tried at: a
-// network that announces thousands costs no more.
-const maxRelays = 8
+const (
+	// maxRelays bounds the nodes that a code without an address is tried at: a
+	// network that announces thousands costs no more.
+	maxRelays = 8
+	// reachWithin is how long each may take to answer.
+	reachWithin = 20 * time.Second
+)
 
 // Why a node does not join a realm, where a caller branches.
 var (
@@ -104,8 +109,14 @@ func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Member
 		if at.Fingerprint != "" && at.Fingerprint == refused {
 			continue
 		}
+		via := client.Config{Node: at.String(), Wall: c.Wall, Log: c.Log}
+		if err = reach(ctx, via); errors.Is(err, client.ErrNoAnswer) && ctx.Err() == nil {
+			continue
+		}
 		var m client.Membership
-		m, err = client.JoinRealm(ctx, client.Config{Node: at.String(), Wall: c.Wall, Log: c.Log}, own, code)
+		if err == nil {
+			m, err = client.JoinRealm(ctx, via, own, code)
+		}
 		var refusal *client.Refusal
 		switch {
 		case ctx.Err() != nil:
@@ -117,6 +128,22 @@ func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Member
 		}
 	}
 	return client.Membership{}, err
+}
+
+// reach reports whether a node answers at all: a join waits for a person, and
+// would wait as long for a node that is not there.
+func reach(ctx context.Context, via client.Config) error {
+	c, err := client.DialNode(via)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, reachWithin)
+	defer cancel()
+	if _, err := c.Ping(ctx); err != nil {
+		return fmt.Errorf("joining a realm at %s: %w", via.Node, err)
+	}
+	return nil
 }
 
 // relays are the addresses of nodes that may pass a code on, at least one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"meshpresence/discovery"
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
+	"meshpresence/node/access"
 	"meshpresence/node/client"
 )
 
@@ -209,6 +212,29 @@ func TestFingerprintOfANodeWithARealm(t *testing.T) {
 	}
 	if err := JoinRealm(within(t), h.first.cfg, "x"); !errors.Is(err, ErrInRealm) {
 		t.Errorf("joining from a realm of one: %v", err)
+	}
+}
+
+func TestJoinWhereNobodyAnswers(t *testing.T) {
+	h := newHousehold(t)
+	deaf, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer deaf.Close()
+	at := discovery.Address{Host: "127.0.0.1", Port: uint16(deaf.LocalAddr().(*net.UDPAddr).Port), Fingerprint: h.keys.rud.Public().UDF()}
+	code := access.JoinText(access.NewCode(h.realm.Author()), at)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := JoinRealm(ctx, h.second, code); !errors.Is(err, client.ErrNoAnswer) {
+		t.Errorf("joining: %v", err)
+	}
+	if err := JoinRealm(within(t), h.second, "x"); !errors.Is(err, access.ErrCode) {
+		t.Errorf("joining by no code: %v", err)
+	}
+	bare := access.NewCode(h.realm.Author()).String()
+	if err := JoinRealm(within(t), h.second, bare); !errors.Is(err, ErrNoRelay) {
+		t.Errorf("joining by a code that names no node: %v", err)
 	}
 }
 

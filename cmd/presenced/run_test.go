@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc64"
 	"io"
@@ -17,6 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"meshpresence/node"
+	"meshpresence/node/access"
+	"meshpresence/node/client"
+	"meshpresence/node/mpp"
 	"meshpresence/node/store"
 )
 
@@ -34,13 +39,16 @@ func start(t *testing.T, args ...string) *daemon {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	d := &daemon{bufio.NewReader(r), cancel, make(chan int, 1), new(bytes.Buffer)}
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		d.code <- run(ctx, append([]string{"--listen=127.0.0.1:0", "--peer-listen=/ip4/127.0.0.1/tcp/0", "--no-mdns"}, args...), w, d.stderr)
 		w.Close()
 	}()
 	t.Cleanup(func() {
 		cancel()
 		r.Close()
+		<-done // its directory goes next
 	})
 	return d
 }
@@ -91,6 +99,26 @@ func TestRunsAndStops(t *testing.T) {
 	d.end()
 	if second.FirstStart || second.RealmKey != nil || second.Realm != first.Realm {
 		t.Errorf("ready again: %+v, at first %+v", second, first)
+	}
+}
+
+// Why a join failed, as scripts see it.
+func TestExitCodes(t *testing.T) {
+	for err, want := range map[error]int{
+		nil:                                  exitOK,
+		errors.New("any"):                    exitError,
+		client.ErrNoAnswer:                   exitNoAnswer,
+		client.ErrFingerprint:                exitRefused,
+		&client.Refusal{Code: mpp.CodeQuota}: exitRefused,
+		access.ErrCode:                       exitUsage,
+		client.ErrOtherCode:                  exitUsage,
+		node.ErrNoRelay:                      exitUsage,
+		node.ErrInRealm:                      exitConfiguration,
+	} {
+		var b strings.Builder
+		if got := report(&b, wrapStart(err)); got != want {
+			t.Errorf("%v: exit %d, want %d", err, got, want)
+		}
 	}
 }
 

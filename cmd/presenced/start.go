@@ -32,6 +32,7 @@ var reasons = []struct {
 	{node.ErrInRealm, exitConfiguration, "start it without --join; to join as a new node, give an empty directory with --state DIR"},
 	{node.ErrNoRelay, exitUsage, longCode},
 	{access.ErrCode, exitUsage, longCode},
+	{client.ErrOtherCode, exitUsage, "ask for one of a realm, with: presence realm invite"},
 	{client.ErrFingerprint, exitRefused, "someone may be in between, or the node was set up anew: ask for a new code"},
 	{client.ErrNoAnswer, exitNoAnswer, "check that the node that the code names runs, that UDP reaches it, and that somebody says yes there"},
 	{fs.ErrPermission, exitError, "give a directory that this user may write with --state DIR"},
