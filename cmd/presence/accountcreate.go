@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"meshpresence/node/client"
@@ -104,10 +105,13 @@ func (v *accountCreate) admission(a *app, p *client.Profile) (code string, err e
 	}
 	daemon, view, err := v.overview(a)
 	if err != nil {
-		if v.Admin == "" {
-			err = nil // there need be none here
+		if v.Admin != "" {
+			return "", err
 		}
-		return "", err
+		if errors.Is(err, fs.ErrPermission) {
+			a.note("a node runs here, and its admin socket is another user's: that user gets a code with presence admin invite")
+		}
+		return "", nil // there need be none here
 	}
 	at, same := locally(node, view)
 	if !same {

@@ -17,7 +17,7 @@ type accountRestore struct {
 
 // Help is shown by --help.
 func (*accountRestore) Help() string {
-	return `Brings the account's key back from a backup. In a profile that is a device of the account already, the key is put beside its keys. In a fresh one a new device is made, and let into the account by the key: for when every device is lost. It reads what is posted from then on; what was posted before only once a device that could read it does presence account repair or lets another one in.
+	return `Brings the account's key back from a backup. In a profile that is a device of the account already, the key is put beside its keys. In a fresh one a new device is made, and let into the account by the key: for when every device is lost. It reads what is posted from then on; what was posted before only once a device that could read it lets another one in or renames one.
 
 The nodes that the backup names are tried; when they have new addresses, give one with --node.
 
