@@ -244,6 +244,7 @@ func TestJoinRefused(t *testing.T) {
 		hint       string
 	}{
 		{"a stranger's", access.JoinText(access.NewCode(realm.Author()), at), exitRefused, "presence realm invite"},
+		{"an account's", a.Invite.Text, exitUsage, "presence realm invite"},
 		{"withdrawn", withdrawn.Text(), exitRefused, "presence realm invite"},
 	} {
 		code, _, errs := command(t, "--listen=127.0.0.1:0", "--no-mdns", "--state", state, "--join", c.join)

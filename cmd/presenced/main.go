@@ -21,16 +21,21 @@ const stopWithin = 5 * time.Second
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one kills, and so does time: nobody waits
-	// on a hang. What was acknowledged is on the disk already.
+	// After the first signal the next one kills, and so does time.
+	context.AfterFunc(ctx, stop)
+	killLater(ctx, stopWithin, os.Stderr, os.Exit)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// killLater ends the process some time after ctx: nobody waits on a hang. What
+// was acknowledged is on the disk already.
+func killLater(ctx context.Context, within time.Duration, errs io.Writer, exit func(code int)) {
 	context.AfterFunc(ctx, func() {
-		stop()
-		time.AfterFunc(stopWithin, func() {
-			fmt.Fprintf(os.Stderr, "presenced: stopping took longer than %v; left as a power cut leaves it\n", stopWithin)
-			os.Exit(exitError)
+		time.AfterFunc(within, func() {
+			fmt.Fprintf(errs, "presenced: stopping took longer than %v; left as a power cut leaves it\n", within)
+			exit(exitError)
 		})
 	})
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // run is the whole command: it returns the exit code.
