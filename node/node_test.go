@@ -173,18 +173,23 @@ func invited(t *testing.T, by *client.Client, name string, roles client.Roles) *
 type watcher struct {
 	t      *testing.T
 	events chan client.Event
+	gaps   chan *client.GapError
 }
 
-// watch starts watching and returns once a node serves the device.
+// watch starts watching and returns once a node serves the device. Gaps in what
+// was posted fail the test, unless it takes them.
 func watch(t *testing.T, c *client.Client, channels ...string) *watcher {
 	t.Helper()
-	w := &watcher{t, make(chan client.Event, 4096)}
+	w := &watcher{t, make(chan client.Event, 4096), make(chan *client.GapError, 64)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for e, err := range c.Watch(ctx, channels...) {
+			var gap *client.GapError
 			switch {
+			case errors.As(err, &gap):
+				w.gaps <- gap
 			case errors.Is(err, client.ErrClosed):
 			case err != nil:
 				t.Errorf("watching: %v", err)
@@ -193,7 +198,19 @@ func watch(t *testing.T, c *client.Client, channels ...string) *watcher {
 			}
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-done })
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		for close(w.gaps); ; {
+			gap, more := <-w.gaps
+			if !more {
+				return
+			}
+			if gap.Node == "" { // that a store was lost is the doing of the test
+				t.Errorf("a gap that the test did not wait for: %v", gap)
+			}
+		}
+	})
 	if err := c.Attached(testContext(t)); err != nil {
 		t.Fatal(err)
 	}

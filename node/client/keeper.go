@@ -182,6 +182,7 @@ func (c *Client) arrive(ctx context.Context, l *link) error {
 	if err := c.compare(ctx, l, answer.Facts); err != nil {
 		return err
 	}
+	c.came(sub, &arrival{l, answer.History, answer.Gone})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.sub = sub

@@ -44,6 +44,8 @@ type state struct {
 	Leased   wall.Time    `json:"leased,omitempty"`
 	Streams  []held       `json:"streams"`
 	Statuses []heldStatus `json:"statuses"`
+	// Stores are what nodes said of their stores, by the node's hash.
+	Stores map[string]stored `json:"stores,omitempty"`
 }
 
 // living is one queued post of ours and when it expires.
@@ -58,6 +60,11 @@ type held struct {
 	Channel   string      `json:"channel"`
 	Floor     int64       `json:"floor"`
 	Ranges    []mpp.Range `json:"ranges,omitempty"`
+	// Begin is the first sequence that came: what lies below was before our time.
+	// Told is up to where a node told that what is missing was dropped.
+	Begin int64  `json:"begin,omitempty"`
+	Told  int64  `json:"told,omitempty"`
+	Holes []hole `json:"holes,omitempty"`
 }
 
 // heldStatus is the newest status received under one tag.
@@ -180,23 +187,37 @@ func (s *state) raise(f *record.Fact, now wall.Time) (changed bool) {
 	return changed
 }
 
-// received adds events to what this device holds.
-func (s *state) received(f *record.Fact) {
+// received adds events to what this device holds, and returns what expired on its
+// way here as the event shows.
+func (s *state) received(f *record.Fact, now wall.Time) []*GapError {
 	e := f.Body.(*record.Event)
 	publisher := f.Author.Hash()
 	if e.Tag != nil {
 		s.receivedStatus(publisher, e.Tag, f.Serial)
-		return
+		return nil
 	}
-	i := slices.IndexFunc(s.Streams, func(h held) bool { return h.Publisher == publisher && h.Channel == e.Channel })
+	h := s.stream(publisher, e.Channel)
+	if h == nil {
+		return nil
+	}
+	h.await(e.Sequence, now)
+	lost := h.expire(e.Oldest)
+	h.add(e.Sequence, e.Oldest)
+	return lost
+}
+
+// stream is what was received of one publisher's channel; nil when there is no
+// room for one more.
+func (s *state) stream(publisher key.Hash, channel string) *held {
+	i := slices.IndexFunc(s.Streams, func(h held) bool { return h.Publisher == publisher && h.Channel == channel })
 	if i < 0 {
 		if len(s.Streams) >= maxStreams {
-			return
+			return nil
 		}
-		s.Streams = append(s.Streams, held{Publisher: publisher, Channel: e.Channel})
+		s.Streams = append(s.Streams, held{Publisher: publisher, Channel: channel})
 		i = len(s.Streams) - 1
 	}
-	s.Streams[i].add(e.Sequence, e.Oldest)
+	return &s.Streams[i]
 }
 
 func (s *state) receivedStatus(publisher key.Hash, tag []byte, serial int64) {

@@ -72,6 +72,10 @@ type subscription struct {
 	// told are the unreadable events that were yielded. Only the goroutine that
 	// watches uses it.
 	told map[key.Hash]bool
+	// arrival is what a node said last when this device came to it, until the
+	// watcher took it; guarded by the client's mu. arrived wakes the watcher.
+	arrival *arrival
+	arrived chan struct{}
 }
 
 // wants reports whether a channel is subscribed to.
@@ -126,7 +130,8 @@ type notice struct {
 	link   *link
 	serial int64
 	events [][]byte
-	more   bool // there are statuses that found no room in it
+	more   bool     // there are statuses that found no room in it
+	came   *arrival // instead of a notification: this device came to a node
 }
 
 // rewatch wakes the keeper when a Watch began.
@@ -136,11 +141,12 @@ func (c *Client) rewatch() <-chan struct{} { return c.watched }
 // them when none is named, until ctx ends or the loop breaks. Each event is
 // yielded once, after what was missed while the device was away; an event is
 // acknowledged when the next one is asked for, so a crash repeats at most what
-// was being handled. An error is yielded with a zero Event: ErrUnreadable goes
-// on, any other is the last. One Watch runs at a time.
+// was being handled. An error is yielded with a zero Event: after ErrUnreadable
+// and after a *GapError it goes on, any other is the last. One Watch runs at a
+// time.
 func (c *Client) Watch(ctx context.Context, channels ...string) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		sub := &subscription{channels: channels, notices: make(chan notice, maxNotices)}
+		sub := &subscription{channels: channels, notices: make(chan notice, maxNotices), arrived: make(chan struct{}, 1)}
 		if err := c.subscribe(sub); err != nil {
 			yield(Event{}, err)
 			return
@@ -154,7 +160,7 @@ func (c *Client) Watch(ctx context.Context, channels ...string) iter.Seq2[Event,
 				}
 				return
 			}
-			if !c.handle(ctx, sub, n, yield) {
+			if n.came != nil && !c.arrived(ctx, n.came, yield) || n.came == nil && !c.handle(ctx, sub, n, yield) {
 				return
 			}
 		}
@@ -199,6 +205,14 @@ func (c *Client) nextNotice(ctx context.Context, sub *subscription) (notice, err
 		select {
 		case n := <-sub.notices:
 			return n, nil
+		case <-sub.arrived:
+			c.mu.Lock()
+			a := sub.arrival
+			sub.arrival = nil
+			c.mu.Unlock()
+			if a != nil {
+				return notice{came: a}, nil
+			}
 		case <-changed:
 		case <-c.stop:
 			return notice{}, ErrClosed
@@ -218,7 +232,7 @@ func (c *Client) notice(l *link, m *mpp.Notify) {
 		return
 	}
 	select {
-	case sub.notices <- notice{l, m.Serial.Value, m.Events, slices.ContainsFunc(m.Stores, isAny)}:
+	case sub.notices <- notice{link: l, serial: m.Serial.Value, events: m.Events, more: slices.ContainsFunc(m.Stores, isAny)}:
 	default:
 	}
 }
@@ -348,12 +362,16 @@ func (r *reader) one(ctx context.Context, f *record.Fact, yield func(Event, erro
 	payload, err := r.open(ctx, f)
 	switch {
 	case err == nil:
-		r.take(f)
+		if !r.take(f, yield) {
+			return false
+		}
 		event := r.c.eventOf(f, payload)
 		event.Node = r.notice.link.address.String()
 		return yield(event, nil)
 	case errors.Is(err, errBroken):
-		r.take(f)
+		if !r.take(f, yield) {
+			return false
+		}
 	case errors.Is(err, errEarly) && r.notice.link.wait(time.Now(), f):
 		r.c.cfg.Log.Debug("reading an event", "err", err)
 		r.early = true
@@ -364,9 +382,15 @@ func (r *reader) one(ctx context.Context, f *record.Fact, yield func(Event, erro
 	return yield(Event{}, fmt.Errorf("%w: %w", ErrUnreadable, err))
 }
 
-func (r *reader) take(f *record.Fact) {
-	r.held.received(f)
+// take notes that an event came, and yields what it shows to be gone.
+func (r *reader) take(f *record.Fact, yield func(Event, error) bool) bool {
 	r.taken = append(r.taken, f)
+	for _, g := range r.held.received(f, r.c.wall.Now()) {
+		if !yield(Event{}, g) {
+			return false
+		}
+	}
+	return true
 }
 
 // open opens one event, asking the node once for facts that are new to us.
@@ -442,7 +466,7 @@ func (c *Client) took(facts []*record.Fact) error {
 	defer c.profile.mu.Unlock()
 	return c.profile.shared(func(s *state) (bool, error) {
 		for _, f := range facts {
-			s.received(f)
+			s.received(f, c.wall.Now())
 		}
 		return true, nil
 	})

@@ -29,9 +29,9 @@ func TestEventsInTurn(t *testing.T) {
 		merge(w.status(w.phone, byte(i), 100+i))
 	}
 	type line struct {
-		publisher     key.Hash
-		channel       string
-		status        bool
+		publisher key.Hash
+		channel   string
+		status    bool
 	}
 	// The phone's first 36 are held already: its turn comes at the 37th at once.
 	phone := w.phone.Author().Hash()
