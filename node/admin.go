@@ -14,6 +14,7 @@ import (
 	"meshpresence/internal/record"
 	"meshpresence/node/admin"
 	"meshpresence/node/federation"
+	"meshpresence/node/mpp"
 	"meshpresence/node/store"
 	"meshpresence/transport/rud/handshake"
 )
@@ -225,8 +226,12 @@ func (o operator) Health(ctx context.Context) error {
 
 // Numbers implements admin.Node.
 func (o operator) Numbers(ctx context.Context) (admin.Numbers, error) {
+	where, err := o.Whereabouts(ctx)
+	if err != nil {
+		return admin.Numbers{}, o.silent()
+	}
 	answer := make(chan admin.Numbers, 1)
-	if !o.do(ctx, func(time.Time) { answer <- o.numbers() }) {
+	if !o.do(ctx, func(time.Time) { answer <- o.numbers(where) }) {
 		return admin.Numbers{}, o.silent()
 	}
 	v := <-answer
@@ -242,7 +247,7 @@ func (o operator) Numbers(ctx context.Context) (admin.Numbers, error) {
 }
 
 // numbers are those that the loop owns.
-func (n *Node) numbers() admin.Numbers {
+func (n *Node) numbers(where map[mpp.Reason]int) admin.Numbers {
 	s := n.ep.Stats()
 	v := admin.Numbers{
 		Connections: len(n.sessions), Watching: n.watchers(), Facts: n.reg.Len(), Accounts: n.reg.Vouched(n.id),
@@ -250,6 +255,10 @@ func (n *Node) numbers() admin.Numbers {
 			"received": s.Received, "sent": s.Sent, "unknown": s.Unknown, "dropped": s.Dropped, "replayed": s.Replayed, "resent": s.Resent,
 		},
 		Handshakes: make(map[string]uint64, handshake.Outcomes),
+		Devices:    make(map[string]int),
+	}
+	for _, reason := range mpp.Reasons() {
+		v.Devices[string(reason)] = where[reason]
 	}
 	for i, count := range s.Handshake {
 		v.Handshakes[handshake.Outcome(i).String()] = count

@@ -12,6 +12,7 @@ import (
 	"meshpresence/node"
 	"meshpresence/node/access"
 	"meshpresence/node/admin"
+	"meshpresence/node/client"
 )
 
 // socketPath is a path short enough for a socket.
@@ -81,6 +82,27 @@ func TestOperatorSeesTheRealm(t *testing.T) {
 		t.Errorf("the other node: %+v, want %s", other, b.DeviceAddress())
 	}
 
+	// A node that was removed is shown as such, after those that were not.
+	with, err := client.DialNode(client.Config{Node: a.DeviceAddress(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer with.Close()
+	realm, err := client.LoadRealmKey(v.RealmKey, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := with.RemoveNode(testContext(t), realm, other.Node); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the removed node is gone", func(ctx context.Context) bool {
+		if v, err = ops.Overview(ctx); err != nil {
+			t.Fatal(err)
+		}
+		last := v.Members[len(v.Members)-1]
+		return last.Node == other.Node && last.Expelled && !last.Connected
+	})
+
 	// "Without realm.key on the node": it was moved off while the node runs.
 	if err := os.Rename(v.RealmKey, filepath.Join(dir, "drawer.key")); err != nil {
 		t.Fatal(err)
@@ -128,7 +150,7 @@ func TestMetrics(t *testing.T) {
 		return value(text, `notifications_total{outcome="acknowledged"}`) == 1
 	})
 	for name, least := range map[string]float64{
-		`connections`: 1, `sessions_watching`: 1, `facts`: 4, `accounts`: 1, `members`: 1, `healthy`: 1,
+		`connections`: 1, `sessions_watching`: 1, `devices{reason="watching"}`: 1, `devices{reason="revoked"}`: 0, `facts`: 4, `accounts`: 1, `members`: 1, `healthy`: 1,
 		`notifications_total{outcome="sent"}`: 1, `store_commits_total{outcome="ok"}`: 2, `store_commit_seconds_count`: 2,
 		`datagrams_total{outcome="received"}`: 4, `handshakes_total{outcome="completed"}`: 1, `start_time_seconds`: 1,
 	} {

@@ -60,7 +60,11 @@ func JoinRealm(ctx context.Context, cfg Config, code string) (err error) {
 	defer func() { err = errors.Join(err, done()) }()
 	ctx, cancel := context.WithTimeout(ctx, access.CodeLife)
 	defer cancel()
-	m, err := cfg.joinBy(ctx, k, code)
+	relays, err := cfg.relays(ctx, code)
+	if err != nil {
+		return fmt.Errorf("joining a realm: %w", err)
+	}
+	m, err := cfg.joinAt(ctx, k, code, relays)
 	if err != nil {
 		return err
 	}
@@ -96,13 +100,9 @@ func (k *keys) settled(dir string) bool {
 	return k.member != nil || !errors.Is(err, fs.ErrNotExist)
 }
 
-// joinBy joins at the node that the code names, else at those that the local
-// network knows: whose code it is not refuses it, and learns nothing by it.
-func (c Config) joinBy(ctx context.Context, k *keys, code string) (client.Membership, error) {
-	relays, err := c.relays(ctx, code)
-	if err != nil {
-		return client.Membership{}, err
-	}
+// joinAt joins at the first of the relays that knows the code: the others refuse
+// it, and learn nothing by it.
+func (c Config) joinAt(ctx context.Context, k *keys, code string, relays []discovery.Address) (_ client.Membership, err error) {
 	own := client.NodeKeys{Node: k.node, Agreement: k.rud, Name: hostname()}
 	refused := "" // the fingerprint of who does not know this code
 	for _, at := range relays {
@@ -146,24 +146,25 @@ func reach(ctx context.Context, via client.Config) error {
 	return nil
 }
 
-// relays are the addresses of nodes that may pass a code on, at least one.
+// relays are the addresses of nodes that may pass a code on, at least one: the
+// node that it names, else those that the local network knows.
 func (c Config) relays(ctx context.Context, code string) ([]discovery.Address, error) {
 	_, named, err := access.ParseJoin(code)
 	if err != nil {
-		return nil, fmt.Errorf("joining a realm: %w", err)
+		return nil, err
 	}
 	if named != (discovery.Address{}) {
 		return []discovery.Address{named}, nil
 	}
 	if !c.MDNS {
-		return nil, fmt.Errorf("joining a realm: %w", ErrNoRelay)
+		return nil, ErrNoRelay
 	}
 	found, err := (&mdns.Resolver{Interfaces: c.MDNSInterfaces}).Resolve(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("joining a realm: %w: %w", ErrNoRelay, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoRelay, err)
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("joining a realm: %w", ErrNoRelay)
+		return nil, ErrNoRelay
 	}
 	var list []discovery.Address
 	for _, f := range found[:min(len(found), maxRelays)] {

@@ -238,6 +238,54 @@ func TestJoinWhereNobodyAnswers(t *testing.T) {
 	}
 }
 
+// A code that names no node is tried at all that were found: those whose it is
+// not refuse it.
+func TestJoinAmongNeighbours(t *testing.T) {
+	h := newHousehold(t)
+	stranger := begin(t, quietConfig(t, filepath.Join(t.TempDir(), "c")))
+	with, err := client.DialNode(client.Config{Node: h.first.DeviceAddress(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer with.Close()
+	realm, err := client.LoadRealmKey(h.first.realmKeyFile(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer, err := with.InviteNode(within(t), realm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer offer.Close()
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := offer.Wait(within(t))
+		if err == nil {
+			err = offer.Accept(within(t))
+		}
+		accepted <- err
+	}()
+	var relays []discovery.Address
+	for _, n := range []*Node{stranger, stranger, h.first} {
+		at, err := discovery.ParseAddress(n.DeviceAddress())
+		if err != nil {
+			t.Fatal(err)
+		}
+		relays = append(relays, at)
+	}
+	m, err := h.second.joinAt(within(t), h.keys, offer.Code(), relays)
+	if err != nil || m.Realm != h.first.Realm() {
+		t.Errorf("joining: %q, %v", m.Realm, err)
+	}
+	if err := <-accepted; err != nil {
+		t.Errorf("inviting: %v", err)
+	}
+	var refusal *client.Refusal
+	if _, err := h.second.joinAt(within(t), h.keys, offer.Code(), relays[:2]); !errors.As(err, &refusal) {
+		t.Errorf("joining where nobody knows the code: %v", err)
+	}
+}
+
 func TestKeptPeers(t *testing.T) {
 	dir := t.TempDir()
 	if got, err := loadPeers(dir); err != nil || got != nil {

@@ -215,7 +215,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m := NewMetrics("v1", time.Unix(1, 0))
 	off := 1.5
 	now := &snapshot{m, Numbers{
-		ClockOff: &off, Datagrams: map[string]uint64{"sent": 1}, Handshakes: map[string]uint64{"completed": 1}, Gossip: map[string]uint64{"ignored": 1},
+		ClockOff: &off, Devices: map[string]int{"watching": 1}, Datagrams: map[string]uint64{"sent": 1}, Handshakes: map[string]uint64{"completed": 1}, Gossip: map[string]uint64{"ignored": 1},
 	}, true}
 	m.registry.MustRegister(now)
 	families, err := m.registry.Gather()

@@ -31,6 +31,7 @@
 //	meshpresence_healthy                       1 while /health answers 200
 //	meshpresence_connections                   proved connections of devices
 //	meshpresence_sessions_watching             of them, those that are being told what happens
+//	meshpresence_devices{reason}               devices of the accounts carried here, by the word that says where each is
 //	meshpresence_facts                         signed facts held
 //	meshpresence_accounts                      accounts this node keeps
 //	meshpresence_members                       nodes of the realm, this one included

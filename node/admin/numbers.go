@@ -13,6 +13,10 @@ type Numbers struct {
 	// when they are too few to tell.
 	ClockOff *float64
 
+	// Devices of the accounts carried here, by the reason that says where they
+	// are.
+	Devices map[string]int
+
 	// By outcome, in words.
 	Datagrams  map[string]uint64
 	Handshakes map[string]uint64

@@ -14,6 +14,7 @@ var helpOf = map[string]string{
 	"healthy":               "1 while /health answers 200",
 	"connections":           "proved connections of devices",
 	"sessions_watching":     "of them, those that are being told what happens",
+	"devices":               "devices of the accounts carried here, by the word that says where each is",
 	"facts":                 "signed facts held",
 	"accounts":              "accounts this node keeps",
 	"members":               "nodes of the realm, this one included",
@@ -63,6 +64,9 @@ func (s *snapshot) Collect(to chan<- prometheus.Metric) {
 	}
 	if n.ClockOff != nil {
 		tell(to, prometheus.GaugeValue, "clock_offset_seconds", *n.ClockOff)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(n.Devices)) {
+		tell(to, prometheus.GaugeValue, "devices", float64(n.Devices[reason]), "reason", reason)
 	}
 	byOutcome(to, "datagrams_total", n.Datagrams)
 	byOutcome(to, "handshakes_total", n.Handshakes)
