@@ -100,7 +100,7 @@ func (n *Node) silent() error {
 func (n *Node) realmKeyFile() string {
 	path := n.cfg.RealmKey
 	if path == "" {
-		path = filepath.Join(n.cfg.State, "keys", realmKeyName)
+		path = filepath.Join(n.keysDir(), realmKeyName)
 	}
 	if _, err := os.Stat(path); err != nil {
 		return ""

@@ -33,6 +33,22 @@
 // Id, the one who was answered last. What may have been lost with a session is
 // kept, one step a code, and said again to who comes back.
 //
+// # The state directory
+//
+// Whoever copies keys/ is this node; whoever loses it has a new one. store/ comes
+// back from devices and other nodes.
+//
+//	keys/node.key, rud.key, reset.key   made at the first start
+//	keys/realm.key   the realm's key, where this node began it; to be moved away
+//	keys/member      what admits this node to its realm
+//	keys/peers       where the realm's other nodes were last, multiaddrs in lines.
+//	                 OURS: a node that lost its store knows no other way to them
+//	store/           the signed facts, and the lock that lets one daemon in
+//	admin.sock       the operator's, while it runs (package admin)
+//
+// A node comes to a realm of others by [JoinRealm] before its first [Start]; that
+// Start, else, makes a realm of one.
+//
 // # Goroutines
 //
 // Every go statement of the product: its file, what it runs, and its end.

@@ -42,7 +42,7 @@ func (n *Node) keepPeers(now time.Time) {
 	n.peersAt, n.keys.peers = now, peers
 	f := forward{
 		ask: func(context.Context) {
-			if err := savePeers(filepath.Join(n.cfg.State, "keys"), peers); err != nil {
+			if err := savePeers(n.keysDir(), peers); err != nil {
 				n.log.Warn("writing down where the realm's nodes are", "err", err)
 			}
 		},
