@@ -41,6 +41,7 @@
 //	keys/node.key, rud.key, reset.key   made at the first start
 //	keys/realm.key   the realm's key, where this node began it; to be moved away
 //	keys/member      what admits this node to its realm
+//	keys/dropped     accounts that the operator dropped, a line each
 //	keys/peers       where the realm's other nodes were last, multiaddrs in lines.
 //	                 OURS: a node that lost its store knows no other way to them
 //	store/           the signed facts, and the lock that lets one daemon in
@@ -48,6 +49,31 @@
 //
 // A node comes to a realm of others by [JoinRealm] before its first [Start]; that
 // Start, else, makes a realm of one.
+//
+// # Lives
+//
+// Leases are judged by the wall clock at each sweep, once a minute: timers stand
+// still while a machine sleeps. First this node signs again what it says: its card
+// when it is a day old or says something else, its host facts after a week. Then
+// what is over is dropped:
+//
+//	attach over   delivery ends, and the device is told 408 at once and at each
+//	              heartbeat (OURS): it attaches again by itself
+//	host over     the account is not carried; its facts stay. A device that shows
+//	              the node's own word, expired, brings it back, unless the account
+//	              is listed in keys/dropped
+//	node over     signed again, whatever the clock did meanwhile
+//	event over    gone, and never delivered after
+//
+// A clock that is behind at the start drops nothing. OURS: what this node signed
+// while its clock was so far ahead that others ignore it is signed again without
+// covering that, once the node ran for an hour and another clock agrees with its
+// own.
+//
+// An account leaves when its home fact named this node and does no more, or has
+// not for an hour (OURS: so the node that gave its word to somebody who went away
+// halfway is free again). A home that is in reach confirms all that is held here,
+// page by page, and only then this node signs Ended; until then it carries on.
 //
 // # Goroutines
 //

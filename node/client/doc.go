@@ -40,6 +40,20 @@
 // A node that says no is not the last word while another may answer: calls end
 // when every node known said no, Watch when this device was revoked.
 //
+// # Lives
+//
+// The device's attach fact is renewed daily, judged by the wall clock at each
+// heartbeat, at [Client.Wake] and when the node says that it is over. Nothing else
+// of a device's is renewed. A device whose clock is more than half an hour ahead of
+// the node's signs leases by the node's; it believes nobody the other way round,
+// for an Expires out of reach cannot be taken back. A detach covers every attach
+// fact that the device ever signed. When a clock was set the device connects anew
+// and tells what it holds: what it skipped as over may live.
+//
+// A node that proves another key at a pinned address is a [ChangedKey]: calls end
+// with it. OURS: an address given with its fingerprint is the person's word and
+// takes the pin's place once that key answered.
+//
 // # Goroutines
 //
 //	read   reads the socket; ends when the socket is closed

@@ -21,6 +21,11 @@
 //   - An expired fact is not used, not offered, and forgotten.
 //   - An event below the Oldest its publisher signed is gone.
 //
+// OURS: a fact that only ends something, a detach or a host fact that Ended, may
+// expire later than its kind lives. It has to outlive what its author signed while
+// its clock was ahead. What this registry held before, [Registry.Restore] takes
+// back though a clock that is behind finds it too far off.
+//
 // A fact whose author is not known yet, or whose account nobody vouches for,
 // is not kept: [Waits] tells the caller that it may be offered again.
 //
