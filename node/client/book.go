@@ -249,16 +249,25 @@ type named struct {
 	by   *record.Fact
 }
 
+// epochFacts tells the epochs that count from those that only open old events,
+// newest first.
+func (b *book) epochFacts() (counting, rest []*record.Fact) {
+	var list []*record.Fact
+	for _, f := range b.facts {
+		if f.Kind == record.KindEpoch {
+			list = append(list, f)
+		}
+	}
+	return registry.SplitEpochs(list, b.revoked)
+}
+
 // epoch is the epoch to seal to: the greatest (number, hash) that counts, nil
 // when none does.
 func (b *book) epoch() *record.Fact {
-	var best *record.Fact
-	for _, f := range b.facts {
-		if f.Kind == record.KindEpoch && b.counts(f) && (best == nil || laterEpoch(f, best)) {
-			best = f
-		}
+	if counting, _ := b.epochFacts(); len(counting) > 0 {
+		return counting[0]
 	}
-	return best
+	return nil
 }
 
 // hasEpoch reports whether the fact of the epoch with this key is here.
@@ -269,16 +278,6 @@ func (b *book) hasEpoch(public [32]byte) bool {
 		}
 	}
 	return false
-}
-
-// counts reports whether an epoch lists no revoked key.
-func (b *book) counts(f *record.Fact) bool {
-	for h := range b.revoked {
-		if f.Body.(*record.Epoch).Lists(h) {
-			return false
-		}
-	}
-	return true
 }
 
 func laterEpoch(x, y *record.Fact) bool {

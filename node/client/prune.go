@@ -79,22 +79,9 @@ func (b *book) bound(kind record.Kind, limit int, rank func(*record.Fact) int, k
 // trimEpochs forgets the oldest epochs of those that count and of those that do
 // not. The private halves stay while this process lives.
 func (b *book) trimEpochs() {
-	var counting, rest []*record.Fact
-	for _, f := range b.facts {
-		switch {
-		case f.Kind != record.KindEpoch:
-		case b.counts(f):
-			counting = append(counting, f)
-		default:
-			rest = append(rest, f)
-		}
-	}
+	counting, rest := b.epochFacts()
 	for _, list := range [][]*record.Fact{counting, rest} {
-		if len(list) <= keepEpochs {
-			continue
-		}
-		slices.SortFunc(list, newestEpochFirst)
-		for _, f := range list[keepEpochs:] {
+		for _, f := range list[min(len(list), keepEpochs):] {
 			delete(b.facts, f.Key())
 		}
 	}

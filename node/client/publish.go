@@ -90,10 +90,12 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 		if _, err := c.profile.learn(kept...); err != nil {
 			return receipt, err
 		}
-		if outdated = f; c.profile.ended(f) {
+		if !c.profile.ended(f) {
+			outdated = nil
+		} else {
+			outdated = f
 			continue
 		}
-		outdated = nil
 		// A backup was restored: the number is taken. Raise above and sign again
 		// (facts.md, Backups restored).
 		if err := c.profile.raise(kept, c.wall.Now()); err != nil {
@@ -127,8 +129,8 @@ func (c *Client) deliver(ctx context.Context, f *record.Fact) (Receipt, []*recor
 func (p *Profile) ended(f *record.Fact) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	epoch := p.book.facts[registry.EpochKey(f.Account, f.Body.(*record.Event).Epoch)]
-	return epoch != nil && !p.book.counts(epoch)
+	_, rest := p.book.epochFacts()
+	return slices.Contains(rest, p.book.facts[registry.EpochKey(f.Account, f.Body.(*record.Event).Epoch)])
 }
 
 // sign makes the event and keeps it in the outbox. In the place of one that no
@@ -272,18 +274,26 @@ const freshFor = time.Minute
 
 // freshen asks for the account's facts, once on each link and again when that is
 // long ago: sealed to the epoch that a device knew last, posts would stay
-// readable to one that was revoked since.
+// readable to one that was revoked since. While there is no epoch to seal to, a
+// repair is asked for each time.
 func (c *Client) freshen(ctx context.Context) error {
 	_, err := call(ctx, c, func(l *link) (struct{}, error) {
 		c.mu.Lock()
 		caughtUp := l.caughtUp
 		c.mu.Unlock()
-		if !caughtUp.IsZero() && time.Since(caughtUp) < freshFor {
+		if !caughtUp.IsZero() && time.Since(caughtUp) < freshFor && c.profile.canSeal() {
 			return struct{}{}, nil
 		}
 		return struct{}{}, c.catchUp(ctx, l)
 	})
 	return err
+}
+
+// canSeal reports whether some epoch counts.
+func (p *Profile) canSeal() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.book.epoch() != nil
 }
 
 func isRevoked(err error) bool {

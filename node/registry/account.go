@@ -1,9 +1,6 @@
 package registry
 
 import (
-	"bytes"
-	"slices"
-
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 )
@@ -116,55 +113,4 @@ func restsOn(f *record.Fact, hash key.Hash) bool {
 		return f.Author.Hash() == hash
 	}
 	return false
-}
-
-// keepEpochs is how many epochs are kept of each sort: the newest that count,
-// and the newest that do not and only open old events (facts.md, Sealing).
-const keepEpochs = 17
-
-// trimEpochs forgets the epochs past the newest ones.
-func (r *Registry) trimEpochs(id key.Hash, fx *Effects) {
-	a := r.accounts[id]
-	var counting, rest []*record.Fact
-	for _, f := range a.facts {
-		if f.Kind != record.KindEpoch {
-			continue
-		}
-		if a.counts(f) {
-			counting = append(counting, f)
-		} else {
-			rest = append(rest, f)
-		}
-	}
-	for _, sort := range [][]*record.Fact{counting, rest} {
-		if len(sort) <= keepEpochs {
-			continue
-		}
-		slices.SortFunc(sort, newestEpochFirst)
-		for _, f := range sort[keepEpochs:] {
-			r.forget(f, fx)
-		}
-	}
-}
-
-// counts reports whether an epoch lists no revoked key.
-func (a *account) counts(f *record.Fact) bool {
-	e := f.Body.(*record.Epoch)
-	for h := range a.revoked {
-		if e.Lists(h) {
-			return false
-		}
-	}
-	return true
-}
-
-func newestEpochFirst(x, y *record.Fact) int {
-	if d := y.Body.(*record.Epoch).Number - x.Body.(*record.Epoch).Number; d != 0 {
-		if d > 0 {
-			return 1
-		}
-		return -1
-	}
-	hx, hy := x.Hash(), y.Hash()
-	return bytes.Compare(hy[:], hx[:])
 }

@@ -28,22 +28,6 @@ func (r *Registry) RevokedKeys(account key.Hash) []key.Hash {
 	return sortedHashes(a.revoked)
 }
 
-// Epoch returns the epoch that posts of the account are sealed to: the greatest
-// (number, hash) that counts, nil when none does (facts.md, Sealing).
-func (r *Registry) Epoch(account key.Hash) *record.Fact {
-	a := r.accounts[account]
-	if a == nil {
-		return nil
-	}
-	var best *record.Fact
-	for _, f := range a.facts {
-		if f.Kind == record.KindEpoch && (best == nil || newestEpochFirst(f, best) < 0) && a.counts(f) {
-			best = f
-		}
-	}
-	return best
-}
-
 // EachAccount calls yield with every account of which something is held, in no
 // order.
 func (r *Registry) EachAccount(yield func(key.Hash)) {

@@ -36,6 +36,9 @@ func (w *world) epoch(number int64, salt byte, devices ...*key.Device) *record.F
 	return w.sign(w.account, number, e)
 }
 
+// newestOfLost is the number of the epoch that counts in the end.
+const newestOfLost = keepEpochs + 7
+
 // newLost makes an account with this many posts of the phone and of the laptop.
 func newLost(t testing.TB, phone, laptop int64) *lost {
 	w := newWorld(t)
@@ -53,6 +56,7 @@ func newLost(t testing.TB, phone, laptop int64) *lost {
 	l.set = append(l.set,
 		w.epoch(keepEpochs+4, 1, w.phone), w.epoch(keepEpochs+5, 1, w.phone),
 		w.epoch(keepEpochs+5, 2, w.phone, w.laptop), w.epoch(keepEpochs+6, 2, w.phone, w.laptop),
+		w.epoch(newestOfLost, 0, w.phone),
 		w.sign(w.account, 1, &record.Revoked{Hash: l.thief}), w.sign(w.account, 2, &record.Revoked{Hash: l.thief}),
 		w.attach(w.phone, 1, w.me),
 	)
@@ -161,9 +165,9 @@ func (l *lost) kept(nodes []*Registry) error {
 // epochs checks that the newest epoch that counts is the greatest that leaves the
 // laptop out.
 func (l *lost) epochs(r *Registry) error {
-	newest := r.accounts[l.accountID].newestEpoch()
-	if newest == nil || newest.Body.(*record.Epoch).Number != keepEpochs+5 {
-		return fmt.Errorf("the epoch that counts is %v, want number %d", newest, keepEpochs+5)
+	newest := r.Epoch(l.accountID)
+	if newest == nil || newest.Body.(*record.Epoch).Number != newestOfLost {
+		return fmt.Errorf("the epoch that counts is %v, want number %d", newest, newestOfLost)
 	}
 	if newest.Body.(*record.Epoch).Lists(l.thief) {
 		return fmt.Errorf("the epoch that counts lists the revoked device")
@@ -265,12 +269,12 @@ func TestOutdatedShowsWhatEndsAnEpoch(t *testing.T) {
 		t.Errorf("%d facts before the revocation", len(why))
 	}
 	r.Merge(w.now, revoked, &fx)
-	if why := r.Outdated(post); len(why) != 1 || why[0] != revoked {
-		t.Errorf("%d facts, want the revocation alone while no epoch counts", len(why))
+	if why := r.Outdated(post); !slices.Equal(why, []*record.Fact{revoked, old}) {
+		t.Errorf("%d facts, want the revocation and what it ends while no epoch counts", len(why))
 	}
 	r.Merge(w.now, next, &fx)
-	if why := r.Outdated(post); len(why) != 2 || why[0] != revoked || why[1] != next {
-		t.Errorf("%d facts, want the revocation and the epoch that counts", len(why))
+	if why := r.Outdated(post); !slices.Equal(why, []*record.Fact{revoked, old, next}) {
+		t.Errorf("%d facts, want the epoch that counts besides", len(why))
 	}
 	for name, fine := range map[string]*record.Fact{
 		"sealed to the epoch that counts": sealed(next.Body.(*record.Epoch).Key),
@@ -279,6 +283,35 @@ func TestOutdatedShowsWhatEndsAnEpoch(t *testing.T) {
 	} {
 		if why := r.Outdated(fine); len(why) > 0 {
 			t.Errorf("%s: %d facts", name, len(why))
+		}
+	}
+}
+
+// Whoever is listed in an epoch was handed the older private halves: what was
+// sealed to an epoch from before a device joined would be open to it after it was
+// revoked. So none counts below one that lists a revoked key.
+func TestEpochOpenToARevokedDeviceDoesNotCount(t *testing.T) {
+	w := newWorld(t)
+	phone, laptop := w.phone, w.laptop
+	for _, c := range []struct {
+		name   string
+		epochs []*record.Fact
+		want   int64 // number of the one that counts, 0 for none
+	}{
+		{"revoked before the next epoch came", []*record.Fact{w.epoch(1, 0, phone), w.epoch(2, 0, phone, laptop)}, 0},
+		{"revoked after it", []*record.Fact{w.epoch(1, 0, phone), w.epoch(2, 0, phone, laptop), w.epoch(3, 0, phone)}, 3},
+		{"another made an epoch at the same time", []*record.Fact{w.epoch(1, 0, phone, laptop), w.epoch(2, 0, phone), w.epoch(2, 1, phone, laptop)}, 2},
+		{"another made more of them", []*record.Fact{w.epoch(1, 0, phone), w.epoch(2, 0, phone), w.epoch(3, 0, phone, laptop)}, 0},
+		{"repaired", []*record.Fact{w.epoch(2, 0, phone), w.epoch(3, 0, phone, laptop), w.epoch(4, 0, phone)}, 4},
+	} {
+		r := w.base()
+		settle(r, w.now, append(c.epochs, w.revoked(laptop.Author().Hash())))
+		got := int64(0)
+		if f := r.Epoch(w.accountID); f != nil {
+			got = f.Body.(*record.Epoch).Number
+		}
+		if got != c.want {
+			t.Errorf("%s: epoch %d counts, want %d", c.name, got, c.want)
 		}
 	}
 }
