@@ -75,6 +75,23 @@
 // halfway is free again). A home that is in reach confirms all that is held here,
 // page by page, and only then this node signs Ended; until then it carries on.
 //
+// # Where devices are
+//
+// A heartbeat that asks for it is answered with every device of the account: what
+// it declared, when it was heard, how it is reached, each under a name of the
+// table mpp.Reason, which log lines and the metric use too. Silence of three
+// heartbeats is unknown, never offline, also while the session is not closed yet;
+// what another node says of its own counts while its beacon is fresh. OURS: that
+// an attachment expired is remembered until the node starts again; a revocation
+// names hashes, so a revoked capability is listed like a revoked device.
+//
+// # What was stored
+//
+// The store has an id, made with it, and counts the events it ever wrote for each
+// account, in the batch that writes them. A connecting device is told both, and
+// what the account's quota dropped of channels that it holds less of
+// (federation.md, The devices' part; Quota). Only what is synced is told.
+//
 // # Goroutines
 //
 // Every go statement of the product: its file, what it runs, and its end.

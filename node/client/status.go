@@ -1,11 +1,9 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"meshpresence/internal/key"
@@ -49,6 +47,10 @@ func (c *Client) Status(ctx context.Context) (Standing, error) {
 	if c.profile.Account() != "" {
 		all, err := c.devices(ctx)
 		if err != nil {
+			return st, err
+		}
+		// What the homes say of themselves now: an old card is no sign of death.
+		if _, err := call(ctx, c, func(l *link) (struct{}, error) { return struct{}{}, c.refreshHosts(ctx, l) }); err != nil {
 			return st, err
 		}
 		st.Nodes = all.Peers
@@ -111,18 +113,15 @@ func (p *Profile) repairs() []string {
 		"presence account repair.", p.nameAll(missed))}
 }
 
-// unlisted are the devices that may watch and that an epoch does not list, by
-// hash. Of more than it has room for it lists the lowest hashes (facts.md).
-func (p *Profile) unlisted(epoch *record.Fact) []key.Hash {
-	var watchers []key.Hash
-	for _, f := range p.book.facts {
-		if d, ok := f.Body.(*record.Device); ok && d.Roles.Has(record.Watch) {
-			watchers = append(watchers, d.Key.Hash())
+// unlisted are the devices that an epoch should list and does not, as NeedsRepair
+// finds them.
+func (p *Profile) unlisted(epoch *record.Fact) (missed []key.Hash) {
+	for _, r := range lowest(p.book.watchers(key.Hash{})) {
+		if r.Agreement.Curve() == key.X25519 && !epoch.Body.(*record.Epoch).Lists(r.Device) {
+			missed = append(missed, r.Device)
 		}
 	}
-	slices.SortFunc(watchers, func(x, y key.Hash) int { return bytes.Compare(x[:], y[:]) })
-	watchers = watchers[:min(len(watchers), record.MaxWraps)]
-	return slices.DeleteFunc(watchers, epoch.Body.(*record.Epoch).Lists)
+	return missed
 }
 
 // nameAll names devices for people: how the account calls them, else the
