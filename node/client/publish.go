@@ -108,9 +108,7 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 // deliver brings one signed post to a node.
 func (c *Client) deliver(ctx context.Context, f *record.Fact) (Receipt, []*record.Fact, error) {
 	m := &mpp.PublishRequest{Event: f.Append(nil)}
-	answer, err := call(ctx, c, func(l *link) (*mpp.PublishResponse, error) {
-		return request[*mpp.PublishResponse](ctx, c, l, m)
-	})
+	answer, err := call(ctx, c, func(l *link) (*mpp.PublishResponse, error) { return c.postAt(ctx, l, m) })
 	receipt := Receipt{Hash: f.Hash().String(), Sequence: f.Body.(*record.Event).Sequence, Serial: f.Serial}
 	if err != nil {
 		return receipt, nil, fmt.Errorf("publishing: %w", err)
@@ -123,6 +121,26 @@ func (c *Client) deliver(ctx context.Context, f *record.Fact) (Receipt, []*recor
 		return receipt, parseFacts(answer.Facts), &Refusal{receipt.Code}
 	}
 	return receipt, nil, nil
+}
+
+// postAt posts at one node. One that was never told of the account on this link,
+// as when it took the place of another link after the facts were asked for, may
+// have lost its store: it is told, and asked again.
+func (c *Client) postAt(ctx context.Context, l *link, m *mpp.PublishRequest) (*mpp.PublishResponse, error) {
+	answer, err := request[*mpp.PublishResponse](ctx, c, l, m)
+	if err != nil || answer.Result.Code.Code() != mpp.CodeRefused {
+		return answer, err
+	}
+	c.mu.Lock()
+	told := !l.caughtUp.IsZero()
+	c.mu.Unlock()
+	if told {
+		return answer, nil
+	}
+	if err := c.catchUp(ctx, l); err != nil {
+		return nil, err
+	}
+	return request[*mpp.PublishResponse](ctx, c, l, m)
 }
 
 // ended reports whether a post is sealed to an epoch that a revocation ended.

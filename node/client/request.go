@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meshpresence/node/mpp"
+	"meshpresence/transport/rud"
 )
 
 // clientMessage is a message with the base that carries its Serial.
@@ -77,7 +78,8 @@ func (c *Client) ask(ctx context.Context, l *link, m clientMessage) (mpp.Message
 		m.Base().Serial = mpp.N(n)
 		packet := m.Append(nil)
 		used = append(used, n)
-		if err := c.transmit(ctx, l, n, packet, answer); err != nil {
+		// No room is a try without an answer: the node may be gone.
+		if err := c.transmit(ctx, l, n, packet, answer); err != nil && !errors.Is(err, rud.ErrFull) {
 			return nil, err
 		}
 		msg, err := await(ctx, l, answer, c.stop)
