@@ -32,10 +32,10 @@ func (p *Profile) loadAccount(passphrase []byte) (*key.Account, error) {
 }
 
 // act performs one act of the account's key: one at a time on this client, on
-// the newest facts, signed again above what another tool signed meanwhile, and
-// followed by an epoch that lists every device when two such tools left none
-// that does. sign returns what to send in one request, nothing when it is done
-// already.
+// facts that are a minute old at most, signed again above what another tool signed
+// meanwhile, and followed by an epoch that lists every device when two such tools
+// left none that does. sign returns what to send in one request, nothing when it
+// is done already.
 func (c *Client) act(ctx context.Context, account *key.Account, sign func(now wall.Time) ([]*record.Fact, error)) error {
 	select {
 	case c.acting <- struct{}{}:
@@ -45,14 +45,16 @@ func (c *Client) act(ctx context.Context, account *key.Account, sign func(now wa
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	ask := c.freshen // what changed since is seen below
 	for range retries {
-		if err := c.refresh(ctx); err != nil {
+		if err := ask(ctx); err != nil {
 			return err
 		}
 		facts, err := sign(c.wall.Now())
 		if err != nil {
 			return err
 		}
+		ask = c.refresh
 		err = c.spread(ctx, facts)
 		switch {
 		case err == nil && c.ownDevice() == nil:

@@ -120,7 +120,10 @@ func (g *coming) on(ctx context.Context, l *link) ([]*record.Fact, error) {
 	}
 	for {
 		facts, heard, err := g.round(ctx, l, pause)
+		var told codeRefusal
 		switch {
+		case errors.As(err, &told):
+			return nil, err
 		case g.grace > 0 && isCode(err, mpp.CodeRefused):
 			g.grace--
 			if _, _, err := g.listen(ctx, l, sayAgain, g.hear); err != nil {
@@ -220,6 +223,8 @@ func (g *coming) listen(ctx context.Context, l *link, pause time.Duration, hear 
 // hear takes one step. What the wire repeats or makes up changes nothing.
 func (g *coming) hear(w *word) (facts []*record.Fact, heard bool, err error) {
 	switch {
+	case w.Step.Value == 4 && w.code == mpp.CodeRefused:
+		return nil, false, codeRefusal{&Refusal{w.code}} // withdrawn, or its person said no
 	case w.Step.Value == 4 && !w.code.Success():
 		return nil, false, &Refusal{w.code}
 	case w.Step.Value == 4 && g.three != nil:

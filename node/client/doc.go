@@ -1,6 +1,6 @@
 // Package client is the device: a profile on disk, a connection to the presence
 // service, and what a person or a program does with them: create an account,
-// add a device, watch, publish.
+// invite a device, join, watch, publish, choose where the account is kept.
 //
 // # Profile
 //
@@ -39,6 +39,41 @@
 //
 // A node that says no is not the last word while another may answer: calls end
 // when every node known said no, Watch when this device was revoked.
+//
+// # Codes
+//
+// [Client.InviteDevice] and [Client.InviteNode] make an [Offer]: a code that is
+// entered at the node in use, and again on every new link, until somebody was let
+// in, its 15 minutes are over or Close withdraws it. [Client.JoinAccount] and
+// [JoinRealm] are the newcomer's side; [Client.CreateAccount] and
+// [Client.AddHome] use the code of a node. The node relays and is believed
+// nothing: what was granted is signed by the key that the code is of, and the
+// nodes pinned afterwards are those that the account names and their own cards.
+// OURS: a node's word for other nodes (Peers) is pinned only from a home.
+//
+// A code that does not work here is tried as one of the other kinds as far as
+// step 2, so that a person is told what it is for. Why a node refuses a code
+// nobody is told.
+//
+// # The account's key
+//
+// Its acts run one at a time on a client, on facts asked for lately, and
+// end with a look at whether the newest epoch lists every device: two tools that
+// sign at once may each leave out what the other added, and the later one to
+// look signs the next epoch. A tool that dies between its acts loses nothing:
+//
+//	before Accept                 the code ends by itself; a new one is made
+//	in Accept, facts not sent     nobody was let in
+//	in Accept, facts sent         the device or node is let in and does not know
+//	                              it: it joins again with a new code
+//	epoch or device fact alone    Repair; NeedsRepair says so
+//	revoked without an epoch      sealed posts wait on the device; Repair
+//	account made, no home named   CreateAccount again, or Repair
+//	code used, account not sent   CreateAccount again: the node keeps it already
+//	node took it, home not signed AddHome again, the code is not needed any more
+//	home signed, not all told     homes tell each other
+//	joined, profile not written   a profile that may join again
+//	restored, not readmitted      Readmit, or Repair
 //
 // # Lives
 //

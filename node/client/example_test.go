@@ -137,3 +137,61 @@ func watchOne(ctx context.Context, p *client.Profile, cfg client.Config) {
 		return
 	}
 }
+
+// A device joins by code: the one side shows it and asks its person, the other
+// types it.
+func ExampleClient_InviteDevice() {
+	dir, remove := tempDir()
+	defer remove()
+	n := startNode(dir)
+	defer n.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	cfg := client.Config{Node: n.DeviceAddress()}
+	open := func(name string) *client.Client {
+		p, err := client.NewProfile(filepath.Join(dir, name), name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		c, err := client.Dial(p, cfg)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return c
+	}
+
+	phone := open("phone")
+	defer phone.Close()
+	if err := phone.CreateAccount(ctx, nil, ""); err != nil {
+		log.Fatal(err)
+	}
+	offer, err := phone.InviteDevice(ctx, client.RoleWatch, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer offer.Close()
+
+	laptop := open("laptop")
+	defer laptop.Close()
+	joined := make(chan error)
+	go func() { joined <- laptop.JoinAccount(ctx, offer.Code()) }()
+
+	who, err := offer.Wait(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if who.Fingerprint == laptop.Profile().Fingerprint() { // a person compares
+		err = offer.Accept(ctx)
+	} else {
+		err = offer.Refuse(ctx)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := <-joined; err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(who.Name, "is in:", laptop.Profile().Account() == phone.Profile().Account())
+	// Output:
+	// laptop is in: true
+}

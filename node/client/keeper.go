@@ -174,7 +174,7 @@ func (c *Client) arrive(ctx context.Context, l *link) error {
 	if err != nil {
 		return err
 	}
-	if len(answer.Peers) > 0 {
+	if len(answer.Peers) > 0 && c.profile.names(l.node) >= 0 { // a home's word, no passing node's
 		if err := c.profile.pin(false, answer.Peers...); err != nil {
 			return err
 		}

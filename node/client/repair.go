@@ -35,6 +35,9 @@ func (c *Client) Repair(ctx context.Context, passphrase []byte) (changed bool, e
 	if err != nil {
 		return false, err
 	}
+	if err := c.refresh(ctx); err != nil {
+		return false, fmt.Errorf("repairing the account: %w", err)
+	}
 	err = c.act(ctx, account, func(now wall.Time) ([]*record.Fact, error) {
 		if !c.profile.NeedsRepair() {
 			return nil, nil
