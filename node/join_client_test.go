@@ -188,6 +188,34 @@ func TestRefusedDeviceIsTold(t *testing.T) {
 	}
 }
 
+// Interrupted while it lets somebody in, the inviter's tool may go on.
+func TestAcceptAgain(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	phone := account(t, "phone", n)
+	o := offerDevice(t, phone, bothRoles)
+	if err := o.Accept(testContext(t)); err == nil {
+		t.Error("nobody was let in")
+	}
+	c := dial(t, newProfile(t, "laptop"), n)
+	end := joining(t, func(ctx context.Context) error { return c.JoinAccount(ctx, o.Text()) })
+	if _, err := o.Wait(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	if err := o.Accept(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the context's end", err)
+	}
+	admit(t, o, c.Profile())
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(phone.Profile().Devices()); got != 2 {
+		t.Errorf("%d devices, want two", got)
+	}
+}
+
 // A code works once, and a withdrawn one never: the answer is one sentence and
 // does not say why.
 func TestUsedAndWithdrawnCodes(t *testing.T) {
