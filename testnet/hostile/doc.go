@@ -6,6 +6,7 @@
 //	Record    what was seen on the wire, and whether a secret stands in it
 //	UDPTap    a relay in front of a device port: sees, drops, sends again
 //	TCPTap    a relay in front of a peer port, that can be cut
+//	Relay     a node's operator: has its key, reads and changes what passes
 //	Sniffer   AF_PACKET on one interface: all of it, without a relay
 //	Device    a device whose every secret the test holds, speaking MPP by hand
 //	Opener    opens recorded packets of a Device, by a second run of its handshake
