@@ -123,9 +123,12 @@ const (
 	// member; frameTimeout a stream whose peer stopped; syncTimeout a sync.
 	greetTimeout = 5 * time.Second
 	frameTimeout = 10 * time.Second
-	syncTimeout  = 2 * time.Minute
-	dialTimeout  = 5 * time.Second
-	doorTimeout  = 5 * time.Second
+	// noteEvery is how often one who asks about a connection that libp2p has
+	// not told us of yet looks again.
+	noteEvery   = 5 * time.Millisecond
+	syncTimeout = 2 * time.Minute
+	dialTimeout = 5 * time.Second
+	doorTimeout = 5 * time.Second
 	// barredFor keeps a peer away that was refused or sent what no honest
 	// node sends.
 	barredFor = 30 * time.Second

@@ -148,15 +148,19 @@ func (t *links) disconnected(id peer.ID) {
 	t.release(l, now)
 }
 
-// await waits until a connected peer is known to be a member or not.
+// await waits until a connected peer is known to be a member or not. libp2p
+// tells of a connection in no order, so gossip may ask before we heard of it;
+// it does not ask twice.
 func (t *links) await(ctx context.Context, id peer.ID) bool {
-	t.mu.RLock()
-	l := t.peers[id]
-	var decided chan struct{}
-	if l != nil {
-		decided = l.decided
+	decided, noted := t.greeted(id)
+	for !noted {
+		select {
+		case <-time.After(noteEvery):
+			decided, noted = t.greeted(id)
+		case <-ctx.Done():
+			return false
+		}
 	}
-	t.mu.RUnlock()
 	if decided != nil {
 		select {
 		case <-decided:
@@ -165,6 +169,18 @@ func (t *links) await(ctx context.Context, id peer.ID) bool {
 		}
 	}
 	return t.isMember(id)
+}
+
+// greeted returns what closes when the greeting of a connected peer ends, nil
+// when it has ended; noted is false while no connection is known.
+func (t *links) greeted(id peer.ID) (decided chan struct{}, noted bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	l := t.peers[id]
+	if l == nil || l.conns == 0 {
+		return nil, false
+	}
+	return l.decided, true
 }
 
 // isMember reports whether the peer is connected and a living member.
