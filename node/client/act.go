@@ -46,15 +46,17 @@ func (c *Client) act(ctx context.Context, account *key.Account, sign func(now wa
 		return ctx.Err()
 	}
 	ask := c.freshen // what changed since is seen below
-	for range retries {
+	for try := range retries {
 		if err := ask(ctx); err != nil {
 			return err
 		}
+		ask = c.refresh
 		facts, err := sign(c.wall.Now())
-		if err != nil {
+		if err != nil && try == 0 {
+			continue // by facts that are older, perhaps
+		} else if err != nil {
 			return err
 		}
-		ask = c.refresh
 		err = c.spread(ctx, facts)
 		switch {
 		case err == nil && c.ownDevice() == nil:
