@@ -221,10 +221,8 @@ func TestReadmeCommands(t *testing.T) {
 	if first := blocks(screen); len(first) != 2 || first[0][0] != "go run ./testnet" || first[1][0] != "go test ./..." {
 		t.Errorf("the first screen has %q", first)
 	}
-	makefile, err := os.ReadFile(filepath.Join(repository, "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	makefile := fileText(t, filepath.Join(repository, "Makefile"))
+	compose := fileText(t, filepath.Join(repository, "testnet", "docker", "compose.yaml"))
 	for _, block := range blocks(text) {
 		for _, line := range block {
 			words := strings.Fields(line)
@@ -235,6 +233,11 @@ func TestReadmeCommands(t *testing.T) {
 			switch {
 			case line == "go test ./...", line == "go install ./cmd/presence ./cmd/presenced":
 			case words[0] == "presenced":
+			case words[0] == "docker":
+				container := strings.Split(words[len(words)-1], "_")
+				if len(container) != 3 || !strings.Contains(compose, "\n  "+container[1]+":\n") {
+					t.Errorf("%s: there is no such container", line)
+				}
 			case len(words) > 2 && words[0] == "go" && words[1] == "run", len(words) == 2 && words[0] == "bash":
 				path := words[len(words)-1]
 				if words[0] == "go" {
@@ -243,7 +246,7 @@ func TestReadmeCommands(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(repository, path)); err != nil {
 					t.Errorf("%s: %v", line, err)
 				}
-			case len(words) == 2 && words[0] == "make" && strings.Contains(string(makefile), "\n"+words[1]+":"):
+			case len(words) == 2 && words[0] == "make" && strings.Contains(makefile, "\n"+words[1]+":"):
 			default:
 				t.Errorf("nothing is known of %q", line)
 			}
@@ -254,6 +257,15 @@ func TestReadmeCommands(t *testing.T) {
 			t.Errorf("wider than %d: %s", helpWidth, line)
 		}
 	}
+}
+
+func fileText(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // ours are the arguments of a line that runs presence.
