@@ -12,6 +12,7 @@ import (
 	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
+	"meshpresence/node/access"
 	"meshpresence/node/client"
 	"meshpresence/node/mpp"
 )
@@ -321,7 +322,7 @@ func TestNodeJoinsByCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who.ID != keys.Node.Author().Hash().String() || who.Fingerprint != keys.Agreement.Public().UDF() || who.Name != "b" {
+	if who.ID != keys.Node.Author().Hash().String() || who.Fingerprint != access.Fingerprint(keys.Node.Author().Bytes(), keys.Agreement.Public().Bytes()) || who.Name != "b" {
 		t.Errorf("%+v came", who)
 	}
 	if err := o.Accept(testContext(t)); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/node"
+	"meshpresence/node/access"
 	"meshpresence/node/client"
 	"meshpresence/node/mpp"
 )
@@ -117,6 +118,37 @@ func TestPinsAfterAJoin(t *testing.T) {
 	for _, pin := range pins {
 		if !slices.Contains(homes, pin) {
 			t.Errorf("pinned %s, which is none of the homes %v", pin, homes)
+		}
+	}
+}
+
+// Attack: who saw the code names one of the newcomer's keys beside one of its own,
+// to come in under the fingerprint on the newcomer's screen.
+func TestBorrowedFingerprint(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	phone, thief := account(t, "phone", n), newParty(t)
+	laptop := newProfile(t, "laptop")
+	for what, keys := range map[string][][]byte{
+		"agreement key": {thief.device.Author().Bytes(), laptop.Card().Agreement.Bytes()},
+		"signing key":   {laptop.Card().Key.Bytes(), thief.static.Public().Bytes()},
+	} {
+		o := offerDevice(t, phone, bothRoles)
+		code, err := access.ParseCode(o.Code())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := thief.dial(t, n)
+		end := joining(t, func(ctx context.Context) error {
+			_, err := o.Wait(ctx)
+			return err
+		})
+		r.wantStep("step 3", r.begin(access.NewJoiner(access.JoinDevice, code, "laptop", keys...)), mpp.CodeOK)
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if who, err := o.Wait(testContext(t)); err != nil || who.Fingerprint == laptop.Fingerprint() {
+			t.Errorf("a borrowed %s is shown as the newcomer's own: %v", what, err)
 		}
 	}
 }

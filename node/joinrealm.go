@@ -38,14 +38,14 @@ var (
 )
 
 // Fingerprint is what the inviting side is shown of this node while it joins:
-// that of its RUD key, as in its device address. The node's keys are made when
-// there are none. ErrInRealm when it needs no invitation any more.
+// that of its libp2p and its RUD key. The node's keys are made when there are
+// none. ErrInRealm when it needs no invitation any more.
 func Fingerprint(cfg Config) (string, error) {
 	k, done, err := newcomer(cfg)
 	if err != nil {
 		return "", err
 	}
-	return k.rud.Public().UDF(), done()
+	return access.Fingerprint(k.node.Author().Bytes(), k.rud.Public().Bytes()), done()
 }
 
 // JoinRealm is the first start of a node that another realm takes in: it makes

@@ -201,7 +201,7 @@ func TestMembershipIsChecked(t *testing.T) {
 func TestFingerprintOfANodeWithARealm(t *testing.T) {
 	h := newHousehold(t)
 	got, err := Fingerprint(h.second)
-	if err != nil || got != h.keys.rud.Public().UDF() {
+	if err != nil || got != access.Fingerprint(h.keys.node.Author().Bytes(), h.keys.rud.Public().Bytes()) {
 		t.Errorf("fingerprint %q, %v", got, err)
 	}
 	if err := h.first.Close(); err != nil {

@@ -61,7 +61,8 @@
 //	guesses                 the fifth wrong MAC ends the code; an Id is 64 bits, a code 80 besides the pin
 //	runs R                  has no K: cannot make a MAC for keys, names or nonces of its own; the two MACs
 //	                        differ in their label, so that one is not the other; T names the kind
-//	saw the code            cannot sign as the inviter; the person sees another fingerprint
+//	saw the code            cannot sign as the inviter; the person sees another fingerprint, which is of all
+//	                        the joiner's keys: none of them is borrowed
 //	comes late              a code is used up by step 4, ends with a refusal, and after 15 minutes
 //
 // R answers every request at once, with the bare code, and with 403 alike for an

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"meshpresence/internal/key"
+	"meshpresence/internal/udf"
 	"meshpresence/node/mpp"
 )
 
@@ -77,6 +79,17 @@ func (j *Joiner) Answer(two *mpp.JoinStep) (mpp.JoinStep, error) {
 // Signer is the key that signed the join: the account's, the realm's, the
 // node's. It is empty until Answer accepted a step 2.
 func (j *Joiner) Signer() key.Author { return j.signer }
+
+// Fingerprint is what both sides show people of a newcomer: the UDF of all the
+// keys of its step 1, each after its length as in T. That of one of them would be
+// anyone's to borrow who saw the code.
+func Fingerprint(keys ...[]byte) string {
+	var b []byte
+	for _, k := range keys {
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(k))), k...)
+	}
+	return udf.Digest("application/mpp-join", b).String()
+}
 
 // cleanName leaves out of a name what could move a terminal's cursor or turn its
 // text around, and what is past MaxName.

@@ -21,7 +21,7 @@ import (
 type Newcomer struct {
 	// Name is what it calls itself: its own word, nothing more.
 	Name string
-	// Fingerprint is the UDF of the key that it shows to its person.
+	// Fingerprint is that of its keys, as it shows it to its person.
 	Fingerprint string
 	// ID is the hash of its signing key: its name in facts.
 	ID string
@@ -154,8 +154,8 @@ func (o *Offer) proved() *access.Newcomer {
 
 // newcomerOf is what people are shown; the keys were checked to be keys.
 func newcomerOf(who *access.Newcomer) (Newcomer, error) {
-	author, agreement, err := newcomerKeys(*who)
-	return Newcomer{Name: who.Name, Fingerprint: agreement.UDF(), ID: author.Hash().String()}, err
+	author, _, err := newcomerKeys(*who)
+	return Newcomer{Name: who.Name, Fingerprint: access.Fingerprint(who.Keys...), ID: author.Hash().String()}, err
 }
 
 // newcomerKeys are a device's or a node's keys in step 1.

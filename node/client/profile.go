@@ -14,6 +14,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/wall"
+	"meshpresence/node/access"
 )
 
 // Errors of profiles that callers branch on.
@@ -151,8 +152,11 @@ func (p *Profile) Dir() string { return p.dir }
 // Device is the hash of the device's signing key: its name in facts.
 func (p *Profile) Device() string { return p.device.Author().Hash().String() }
 
-// Fingerprint is the fingerprint of the key that nodes see.
-func (p *Profile) Fingerprint() string { return p.static.Public().UDF() }
+// Fingerprint is the fingerprint of the device's keys, which an inviter's person
+// is shown too.
+func (p *Profile) Fingerprint() string {
+	return access.Fingerprint(p.device.Author().Bytes(), p.static.Public().Bytes())
+}
 
 // Account is the hash of the account's key, empty when there is none yet.
 func (p *Profile) Account() string {

@@ -57,8 +57,7 @@ func (k *RealmKey) sign(now wall.Time, body record.Body) (*record.Fact, error) {
 }
 
 // InviteNode makes a code that lets one node join the realm, at the node that
-// this client uses, within 15 minutes. The newcomer's fingerprint is that of the
-// key which devices pin.
+// this client uses, within 15 minutes.
 //
 // A tool that dies in Accept may leave a node that the realm knows and that was
 // not told: it joins with a new code.
