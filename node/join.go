@@ -109,7 +109,9 @@ func (n *Node) joinForward(req request, r *relayed, step *mpp.JoinStep) (mpp.Cod
 	switch {
 	case step.Step.Value == 1 && r.four == nil:
 		r.asked = from
-	case step.Step.Value == 3 && r.joiner.session != nil && r.joiner.key == from.key:
+	case step.Step.Value == 3 && (r.joiner.session == nil || r.joiner.key == from.key):
+		// With nobody sent step 2 here: a node that started anew does not know
+		// who was, and the inviter knows the MAC.
 		r.joiner = from
 		r.proving = true
 	default:

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"meshpresence/discovery"
 	"meshpresence/internal/key"
 	"meshpresence/node"
 	"meshpresence/node/access"
@@ -150,6 +151,35 @@ func TestBorrowedFingerprint(t *testing.T) {
 		if who, err := o.Wait(testContext(t)); err != nil || who.Fingerprint == laptop.Fingerprint() {
 			t.Errorf("a borrowed %s is shown as the newcomer's own: %v", what, err)
 		}
+	}
+}
+
+// The node that relays a join is started anew while the inviter's person looks
+// at the fingerprints: the newcomer that proved itself is let in all the same.
+func TestRelayStartsAnewBeforeTheYes(t *testing.T) {
+	t.Parallel()
+	cfg := loopback(t, filepath.Join(t.TempDir(), "a"))
+	n := start(t, cfg)
+	at, err := discovery.ParseAddress(n.DeviceAddress())
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone := account(t, "phone", n)
+	o, c := offerDevice(t, phone, bothRoles), dial(t, newProfile(t, "laptop"), n)
+	end := joining(t, func(ctx context.Context) error { return c.JoinAccount(ctx, o.Text()) })
+	if _, err := o.Wait(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listen = at.HostPort()
+	start(t, cfg)
+	if err := o.Accept(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := end(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -322,8 +322,24 @@ func (o *Offer) grant(ctx context.Context) error {
 			return err
 		}
 		o.c.cfg.Log.Info("telling a newcomer that it is let in", "err", err)
-		if _, err := o.next(ctx, l); err != nil {
+		if err := o.missed(ctx, l); err != nil {
 			return err
+		}
+	}
+}
+
+// missed waits for another link, or for the newcomer to prove itself once more.
+func (o *Offer) missed(ctx context.Context, l *link) error {
+	for {
+		w, err := o.next(ctx, l)
+		if err != nil || w == nil {
+			return err
+		}
+		o.mu.Lock()
+		_, same := o.in.Repeat(time.Now(), &w.JoinStep)
+		o.mu.Unlock()
+		if same {
+			return nil
 		}
 	}
 }
