@@ -295,6 +295,8 @@ func (o *Offer) admit(ctx context.Context, who access.Newcomer) error {
 		return ErrCodeOver
 	case done:
 		return nil
+	case !time.Now().Before(o.expires):
+		return ErrCodeOver // the newcomer waits no longer
 	}
 	facts, err := o.terms.admit(ctx, who)
 	if err != nil {

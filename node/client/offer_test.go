@@ -123,3 +123,26 @@ func TestExpiredOffer(t *testing.T) {
 		t.Errorf("%v, want the context's end", err)
 	}
 }
+
+// A yes after the code's life signs nothing: the newcomer waits no longer.
+func TestLateYes(t *testing.T) {
+	node := startNode(t)
+	c := account(t, node)
+	o := offered(t, c)
+	newcomer := dialTo(t, testProfile(t), node)
+	ctx, cancel := context.WithCancel(testContext(t))
+	done := make(chan error, 1)
+	go func() { done <- newcomer.JoinAccount(ctx, o.Text()) }()
+	if _, err := o.Wait(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	<-done
+	o.expires = time.Now()
+	if err := o.Accept(testContext(t)); !errors.Is(err, ErrCodeOver) {
+		t.Errorf("%v, want ErrCodeOver", err)
+	}
+	if n := len(c.profile.Devices()); n != 1 {
+		t.Errorf("the account has %d devices, want 1", n)
+	}
+}
