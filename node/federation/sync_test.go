@@ -71,9 +71,7 @@ func TestDeclinedFactIsNotFetchedAgain(t *testing.T) {
 	b.door.put(account.fact, unwanted)
 	a.door.note(func() { a.door.forced[unwanted.Hash()] = Refused })
 	offered := func() int {
-		if err := a.f.SyncNow(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		syncOnce(t, a)
 		a.door.mu.Lock()
 		defer a.door.mu.Unlock()
 		return a.door.screened[unwanted.Hash()]

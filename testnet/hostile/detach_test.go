@@ -76,7 +76,7 @@ func TestDetachByAClockTenDaysWrong(t *testing.T) {
 					}
 				}
 			}
-			check(t, smuggler.Fed.SyncNow(testContext(t)))
+			x.syncs(smuggler)
 			phone.publish(client.Post{Data: []byte("not heard")})
 			agree(t, x.nodes...)
 			x.told(auditors)

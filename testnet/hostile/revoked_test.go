@@ -331,7 +331,7 @@ func TestRevokedDeviceOnlineAtThreeNodes(t *testing.T) {
 			f.carry(smuggler, i, f.old...)
 		}
 	}
-	check(t, smuggler.Fed.SyncNow(testContext(t)))
+	x.syncs(smuggler)
 	agree(t, x.nodes...)
 	x.told(auditors)
 	for _, f := range families {

@@ -81,6 +81,13 @@ func (x *trio) member(to ...*site) *hostile.Member {
 	return m
 }
 
+// syncs lets a hostile member sync with all that it is connected to: again where a
+// node has as many syncs of it under way as it bears.
+func (x *trio) syncs(m *hostile.Member) {
+	x.t.Helper()
+	until(x.t, "the hostile member has synced", func() bool { return m.Fed.SyncNow(testContext(x.t)) == nil })
+}
+
 // device makes a device by hand with fresh keys.
 func (x *trio) device() *hostile.Device {
 	x.t.Helper()
