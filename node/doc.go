@@ -23,6 +23,12 @@
 // or sync is told to the devices at once: its publisher's acknowledgement rests
 // on its homes, not on this node.
 //
+// OURS: a post sealed to an epoch that a revocation ended is answered 409 with that
+// revocation and the newest epoch, and its device seals it again under the same
+// sequence. A device asks for its account's facts once a minute at most, and would
+// seal to a lost one until then. What waited in an outbox comes in a fact request,
+// was sealed before, and is taken.
+//
 // # One join
 //
 // A join by code goes through here in steps (package access draws them). For an

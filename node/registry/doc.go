@@ -18,6 +18,9 @@
 //     again. Only revoked facts always count. An account whose own key is
 //     revoked is closed: nothing of it is left but its revoked facts.
 //   - An expelled node's node and host facts are void for good.
+//   - An epoch counts for sealing when it lists no revoked key and no epoch of a
+//     greater number does. OURS, see [SplitEpochs]: a revoked device was handed the
+//     private halves of the epochs from before it joined.
 //   - An expired fact is not used, not offered, and forgotten.
 //   - An event below the Oldest its publisher signed is gone.
 //
