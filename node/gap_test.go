@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -127,4 +128,39 @@ func TestDroppedForQuotaIsAGap(t *testing.T) {
 	if len(w.gaps) > 0 {
 		t.Errorf("told besides: %v", <-w.gaps)
 	}
+}
+
+// federation.md, Delivery: "A hole costs a range". With more of them than a device
+// tells a node of, each post still comes once, and the later ones come too.
+func TestManyHolesDeliverOnce(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	phone := account(t, "phone", n)
+	s := newSensor(t, phone, "sensor")
+	p := invited(t, phone, "laptop", client.RoleWatch)
+	r := longRaw(t, n, s.static)
+	var events []*record.Fact
+	var all []string
+	for i := range int64(4 * mpp.MaxRanges) {
+		all = append(all, strconv.FormatInt(2*i+1, 10))
+		events = append(events, s.queued(2*i+1, all[i]))
+	}
+	bring(t, r, events...)
+	laptop := dial(t, p, n)
+	for e, err := range laptop.Watch(testContext(t)) {
+		if err != nil || string(e.Data) != all[0] {
+			t.Fatalf("got %q and %v, want %q", e.Data, err, all[0])
+		}
+		if all = all[1:]; len(all) == 0 {
+			break // what was yielded is remembered when Watch ends
+		}
+	}
+	laptop.Close()
+	again, err := client.OpenProfile(p.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watch(t, dial(t, again, n))
+	bring(t, r, s.queued(1000, "last"))
+	w.want("last")
 }

@@ -17,7 +17,7 @@ const (
 	// an hour is allowed for clocks (facts.md, Expired).
 	holeLife = DefaultEventLife + time.Hour
 	// maxHoles bounds the holes remembered of one channel, as its ranges are.
-	maxHoles = mpp.MaxRanges
+	maxHoles = maxRanges
 	// maxStores bounds the nodes whose stores are remembered: a device that is
 	// sent from node to node does not fill its state.
 	maxStores = 16

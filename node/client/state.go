@@ -27,6 +27,8 @@ const (
 	// hostile publisher of the account cannot grow the file without end.
 	maxStatuses = 4096
 	maxStreams  = 4096
+	// maxRanges bounds the runs remembered of one channel: as many as posts live.
+	maxRanges = maxLiving
 )
 
 // state is what several processes on one profile share, under the file lock.
@@ -237,14 +239,14 @@ func (s *state) receivedStatus(publisher key.Hash, tag []byte, serial int64) {
 func (h *held) add(sequence, oldest int64) {
 	h.Floor = max(h.Floor, oldest-1)
 	if sequence > h.Floor && !h.has(sequence) {
-		i, _ := slices.BinarySearchFunc(h.Ranges, sequence, func(r mpp.Range, n int64) int { return int(r.From - n) })
+		i, _ := slices.BinarySearchFunc(h.Ranges, sequence, func(r mpp.Range, n int64) int { return cmp.Compare(r.From, n) })
 		h.Ranges = slices.Insert(h.Ranges, i, mpp.Range{From: sequence, To: sequence})
 	}
 	h.compact()
 }
 
 // compact joins ranges that touch and swallows those at the floor. Past the
-// bound the lowest is forgotten: its events come again and are dropped here.
+// bound the lowest is forgotten, at worst delivered again.
 func (h *held) compact() {
 	var joined []mpp.Range
 	for _, r := range h.Ranges {
@@ -257,10 +259,7 @@ func (h *held) compact() {
 			joined = append(joined, r)
 		}
 	}
-	if over := len(joined) - mpp.MaxRanges; over > 0 {
-		joined = joined[over:]
-	}
-	h.Ranges = joined
+	h.Ranges = joined[max(0, len(joined)-maxRanges):]
 }
 
 func (h *held) has(sequence int64) bool {
@@ -284,11 +283,13 @@ func (s *state) has(f *record.Fact) bool {
 	})
 }
 
-// since says all of it to a node.
+// since says it to a node, of each channel as many ranges as a message may hold:
+// the events of those below come again and are dropped here.
 func (s *state) since() []mpp.Since {
 	var list []mpp.Since
 	for _, h := range s.Streams {
-		list = append(list, mpp.Since{Publisher: h.Publisher[:], Channel: h.Channel, Floor: h.Floor, Ranges: h.Ranges})
+		told := h.Ranges[max(0, len(h.Ranges)-mpp.MaxRanges):]
+		list = append(list, mpp.Since{Publisher: h.Publisher[:], Channel: h.Channel, Floor: h.Floor, Ranges: told})
 	}
 	for _, st := range s.Statuses {
 		list = append(list, mpp.Since{Publisher: st.Publisher[:], Tag: st.Tag, Serial: st.Serial})

@@ -64,11 +64,15 @@ func TestFloorMovesOnlyWithCause(t *testing.T) {
 // Past the bound the lowest range is forgotten, at worst delivered again.
 func TestHolesAreBounded(t *testing.T) {
 	var h held
-	for n := int64(2); n <= 10*mpp.MaxRanges; n += 2 {
+	for n := int64(2); n <= 3*maxRanges; n += 2 {
 		h.add(n, 1)
 	}
-	if len(h.Ranges) != mpp.MaxRanges {
-		t.Fatalf("%d ranges, want %d", len(h.Ranges), mpp.MaxRanges)
+	if len(h.Ranges) != maxRanges {
+		t.Fatalf("%d ranges, want %d", len(h.Ranges), maxRanges)
+	}
+	s := state{Streams: []held{h}}
+	if told := s.since()[0].Ranges; len(told) != mpp.MaxRanges {
+		t.Fatalf("%d ranges are told, want the %d that a message holds", len(told), mpp.MaxRanges)
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"meshpresence/internal/record"
 )
 
-// MaxRanges bounds what is remembered of one publisher's channel above its
-// floor: a device that acknowledges with holes cannot grow a node's memory.
-// Past it the lowest range is forgotten, at worst delivered again.
-const MaxRanges = 16
+// MaxRanges bounds what is remembered of one device above the floors: one that
+// acknowledges with holes cannot grow a node's memory. Past it the lowest range
+// of the channel at hand is forgotten, and delivered again. OURS: the 16 of
+// federation.md are what a device tells of a channel. A node that remembered no
+// more would offer the same posts again and again, and never those after them.
+const MaxRanges = 4 * MaxEvents
 
 // MaxStreams bounds the publisher channels and statuses remembered for one
 // device.
@@ -25,6 +27,7 @@ type Range struct{ From, To int64 }
 type Holdings struct {
 	queued   map[stream]*ranges
 	statuses map[stream]int64
+	above    int // ranges of all channels
 }
 
 type stream struct {
@@ -46,11 +49,24 @@ func (h *Holdings) Queued(publisher key.Hash, channel string, floor int64, above
 	if h.queued[s] == nil && len(h.queued) >= MaxStreams {
 		return
 	}
-	r := &ranges{floor: floor}
-	for _, one := range above {
-		r.add(one)
+	if old := h.queued[s]; old != nil {
+		h.above -= len(old.above)
 	}
+	r := &ranges{floor: floor}
 	h.queued[s] = r
+	for _, one := range above {
+		h.add(r, one)
+	}
+}
+
+// add merges a run into one channel's ranges, within the bound.
+func (h *Holdings) add(r *ranges, n Range) {
+	before := len(r.above)
+	r.add(n)
+	if h.above += len(r.above) - before; h.above > MaxRanges {
+		r.above = slices.Delete(r.above, 0, 1)
+		h.above--
+	}
 }
 
 // Status notes the Serial of a status that the device told.
@@ -77,7 +93,7 @@ func (h *Holdings) Add(publisher key.Hash, tag, channel string, sequence, serial
 		h.Queued(publisher, channel, 0, nil)
 	}
 	if r := h.queued[s]; r != nil {
-		r.add(Range{sequence, sequence})
+		h.add(r, Range{sequence, sequence})
 	}
 }
 
@@ -109,8 +125,7 @@ func (r *ranges) has(n int64) bool {
 	return slices.ContainsFunc(r.above, func(one Range) bool { return one.From <= n && n <= one.To })
 }
 
-// add merges a run into the ranges, moves the floor up when the run touches it
-// and forgets the lowest range past the bound.
+// add merges a run into the ranges and moves the floor up when the run touches it.
 func (r *ranges) add(n Range) {
 	if n.To < n.From || n.To <= r.floor {
 		return
@@ -128,9 +143,6 @@ func (r *ranges) add(n Range) {
 	r.above = slices.Replace(r.above, i, j, n)
 	for len(r.above) > 0 && r.above[0].From <= r.floor+1 {
 		r.floor = max(r.floor, r.above[0].To)
-		r.above = slices.Delete(r.above, 0, 1)
-	}
-	if len(r.above) > MaxRanges {
 		r.above = slices.Delete(r.above, 0, 1)
 	}
 }
