@@ -63,11 +63,14 @@ func (n *deviceName) make(dir string) (*client.Profile, func(), error) {
 	return p, undo, err
 }
 
-// unmake returns what removes a directory that is not there yet.
+// unmake returns what removes a directory that is not there yet, unless another
+// process went on with the device meanwhile: it may hold an account's only key.
 func unmake(dir string) func() {
 	_, before := os.Stat(dir)
 	return func() {
-		if os.IsNotExist(before) {
+		p, err := client.OpenProfile(dir)
+		used := err == nil && (p.Account() != "" || p.HasAccountKey())
+		if os.IsNotExist(before) && !used {
 			os.RemoveAll(dir)
 		}
 	}

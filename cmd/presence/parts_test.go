@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -43,6 +44,28 @@ func TestProfileDir(t *testing.T) {
 		got, err := options{Profile: given}.profileDir()
 		if (want == "!") != (err != nil) || err == nil && got != want {
 			t.Errorf("%q: %q, %v, want %q", given, got, err, want)
+		}
+	}
+}
+
+// A tool that gives up removes the device it made, unless another tool went on
+// with it: an account's only key may lie there.
+func TestUnmake(t *testing.T) {
+	for _, used := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "device")
+		undo := unmake(dir)
+		p, err := client.NewProfile(dir, "phone")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used {
+			if err := os.WriteFile(filepath.Join(dir, "account.key"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		undo()
+		if _, err := client.OpenProfile(p.Dir()); (err == nil) != used {
+			t.Errorf("used %v: %v", used, err)
 		}
 	}
 }
