@@ -92,19 +92,33 @@ func makeProfile(dir, name string) (*Profile, error) {
 // maxName is the room for a device's name in an epoch (facts.md, epoch).
 const maxName = 24
 
-func (p *Profile) makeKeys() (err error) {
-	if p.device, err = key.NewDevice(); err != nil {
+// makeKeys makes the keys that are not in the directory yet: another process may
+// be making the same device, and keys of two would be none.
+func (p *Profile) makeKeys() error {
+	return p.locked(func() (err error) {
+		newStatic := func() (*key.Static, error) { return key.NewStatic(key.X25519) }
+		newSecret := func() (key.Secret, error) { return key.NewSecret(), nil }
+		if p.device, err = keyAt(p.path("device.key"), key.LoadDevice, key.NewDevice, (*key.Device).Save); err != nil {
+			return err
+		}
+		if p.static, err = keyAt(p.path("agreement.key"), key.LoadStatic, newStatic, (*key.Static).Save); err != nil {
+			return err
+		}
+		p.labels, err = keyAt(p.path("labels.key"), key.LoadSecret, newSecret, key.Secret.Save)
 		return err
+	})
+}
+
+// keyAt reads a key file, or makes the key and its file when there is none.
+func keyAt[K any](path string, load func(string) (K, error), fresh func() (K, error), save func(K, string) error) (K, error) {
+	k, err := load(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
 	}
-	if p.static, err = key.NewStatic(key.X25519); err != nil {
-		return err
+	if k, err = fresh(); err != nil {
+		return k, err
 	}
-	p.labels = key.NewSecret()
-	return errors.Join(
-		p.device.Save(p.path("device.key")),
-		p.static.Save(p.path("agreement.key")),
-		p.labels.Save(p.path("labels.key")),
-	)
+	return k, save(k, path)
 }
 
 // OpenProfile reads the device in dir.
@@ -218,11 +232,20 @@ func (p *Profile) saveMeta() error {
 	if p.fleeting() {
 		return nil
 	}
-	b, err := json.MarshalIndent(p.meta, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeFile(p.path(profileFile), append(b, '\n'))
+	return p.locked(func() error {
+		m := p.meta
+		if m.Account.IsZero() { // another process may have joined meanwhile
+			var written meta
+			if b, err := os.ReadFile(p.path(profileFile)); err == nil && json.Unmarshal(b, &written) == nil {
+				m.Account = written.Account
+			}
+		}
+		b, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			return err
+		}
+		return writeFile(p.path(profileFile), append(b, '\n'))
+	})
 }
 
 // writeFile replaces a file in one step and syncs it and its directory: after a

@@ -121,6 +121,45 @@ func TestSequencesAndOldest(t *testing.T) {
 	}
 }
 
+// Two tools at once on a profile that is not there yet are one device: keys of
+// both would be none, and what the one joined the other does not forget.
+func TestTwoProcessesMakeOneDevice(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "device")
+	made := make(chan *Profile)
+	for range 2 {
+		go func() {
+			p, err := NewProfile(dir, "phone")
+			if err != nil && !errors.Is(err, ErrProfileUsed) {
+				t.Error(err)
+			}
+			made <- p
+		}()
+	}
+	one, other := <-made, <-made
+	p, err := OpenProfile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, made := range []*Profile{one, other} {
+		if made != nil && made.Fingerprint() != p.Fingerprint() {
+			t.Error("the directory holds another device's keys")
+		}
+	}
+	joined, err := OpenProfile(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := joined.belong(key.Hash{1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.pin(true, "mpp://192.0.2.1:6770/MAAA"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err = OpenProfile(dir); err != nil || p.Account() != joined.Account() || len(p.Nodes()) != 1 {
+		t.Errorf("account %q, nodes %q, %v", p.Account(), p.Nodes(), err)
+	}
+}
+
 func TestProfileIsRefusedTwice(t *testing.T) {
 	p := testProfile(t)
 	if _, err := NewProfile(p.Dir(), "again"); !errors.Is(err, ErrProfileUsed) {
