@@ -269,7 +269,7 @@ func (c *Client) receive(ctx context.Context, sub *subscription, n notice, yield
 	}
 	r := reader{c: c, sub: sub, notice: n, held: st}
 	on = r.all(ctx, yield)
-	if err := c.took(r.taken); err != nil {
+	if err := c.took(r.taken, r.gap); err != nil {
 		if on {
 			yield(Event{}, err)
 		}
@@ -285,7 +285,8 @@ type reader struct {
 	notice notice
 	held   *state         // what this device has, these events included
 	taken  []*record.Fact // to be remembered
-	early  bool           // some event waits for facts
+	gap    *toldGap       // told last, if the watcher stopped at it
+	early  bool           // some event waits for facts, or for the watch it is of
 	caught bool           // the account's facts were asked for
 }
 
@@ -299,10 +300,13 @@ func (r *reader) all(ctx context.Context, yield func(Event, error) bool) bool {
 	}
 	now := r.c.wall.Now()
 	for _, f := range facts {
-		if r.held.has(f) || f.Expired(now) || !r.sub.wants(f.Body.(*record.Event).Channel) {
-			continue
-		}
-		if !r.one(ctx, f, yield) {
+		switch {
+		case r.held.has(f), f.Expired(now):
+		case !r.sub.wants(f.Body.(*record.Event).Channel):
+			// Sent before the node heard what is watched now. Acknowledged, it would
+			// not come again to who watches its channel next.
+			r.early = true
+		case !r.one(ctx, f, yield):
 			return false
 		}
 	}
@@ -382,14 +386,23 @@ func (r *reader) one(ctx context.Context, f *record.Fact, yield func(Event, erro
 	return yield(Event{}, fmt.Errorf("%w: %w", ErrUnreadable, err))
 }
 
-// take notes that an event came, and yields what it shows to be gone.
+// toldGap is up to where a gap was told that an event showed, which itself was
+// not yielded.
+type toldGap struct {
+	event   *record.Fact
+	through int64
+}
+
+// take yields what an event shows to be gone, and notes that it came: not when the
+// watcher stops at a gap, for then the event is still to be yielded.
 func (r *reader) take(f *record.Fact, yield func(Event, error) bool) bool {
-	r.taken = append(r.taken, f)
 	for _, g := range r.held.received(f, r.c.wall.Now()) {
 		if !yield(Event{}, g) {
+			r.gap = &toldGap{f, g.To}
 			return false
 		}
 	}
+	r.taken = append(r.taken, f)
 	return true
 }
 
@@ -457,9 +470,9 @@ func (c *Client) eventOf(f *record.Fact, payload record.Payload) Event {
 	}
 }
 
-// took remembers events as received, on disk.
-func (c *Client) took(facts []*record.Fact) error {
-	if len(facts) == 0 {
+// took remembers events as received, on disk, and a gap as told.
+func (c *Client) took(facts []*record.Fact, gap *toldGap) error {
+	if len(facts) == 0 && gap == nil {
 		return nil
 	}
 	c.profile.mu.Lock()
@@ -467,6 +480,11 @@ func (c *Client) took(facts []*record.Fact) error {
 	return c.profile.shared(func(s *state) (bool, error) {
 		for _, f := range facts {
 			s.received(f, c.wall.Now())
+		}
+		if gap != nil {
+			if h := s.stream(gap.event.Author.Hash(), gap.event.Body.(*record.Event).Channel); h != nil {
+				h.Told = max(h.Told, gap.through)
+			}
 		}
 		return true, nil
 	})

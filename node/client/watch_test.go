@@ -46,8 +46,13 @@ func newReading(t *testing.T) *reading {
 
 // post signs a clear event by a device with the sequence as its payload.
 func (r *reading) post(by *key.Device, channel string, sequence int64, expires time.Duration) []byte {
+	return r.postAfter(by, channel, sequence, 1, expires)
+}
+
+// postAfter is post by a device whose oldest living post is another one.
+func (r *reading) postAfter(by *key.Device, channel string, sequence, oldest int64, expires time.Duration) []byte {
 	r.Helper()
-	e := &record.Event{Channel: channel, Sequence: sequence, Oldest: 1}
+	e := &record.Event{Channel: channel, Sequence: sequence, Oldest: oldest}
 	e.Payload = (&record.Payload{Data: fmt.Append(nil, channel, sequence)}).Append(nil)
 	now := wall.Clock(nil).Now()
 	f, err := record.Sign(by, key.Hash{}, record.Base{Serial: 1, Time: now, Expires: now.Add(expires), Account: r.account.Author().Hash()}, e)
@@ -72,7 +77,7 @@ func (r *reading) handle(events ...[]byte) (early bool) {
 		r.seen = append(r.seen, string(e.Data))
 		return true
 	})
-	if err := r.c.took(one.taken); err != nil {
+	if err := r.c.took(one.taken, one.gap); err != nil {
 		r.Fatal(err)
 	}
 	return one.early
@@ -107,9 +112,41 @@ func TestReadsANotification(t *testing.T) {
 	r.want("main1", "main2", "main3")
 	r.handle(two)
 	r.want()
-	r.sub.channels = nil // what was not subscribed to is not held either
+	// What is not subscribed to is not held, nor acknowledged: it may be subscribed
+	// to before the node hears of it.
+	if early := r.handle(r.post(me, "other", 1, time.Hour)); !early {
+		t.Error("a post of a channel that is not watched is acknowledged")
+	}
+	r.sub.channels = nil
 	r.handle(r.post(me, "other", 1, time.Hour))
 	r.want("other1")
+}
+
+// Who stops at a gap is told of it once, and what showed it comes at the next Watch.
+func TestStopAtAGap(t *testing.T) {
+	r := newReading(t)
+	me := r.c.profile.device
+	r.handle(r.post(me, "main", 1, time.Hour))
+	r.want("main1")
+	n := notice{link: r.link, events: [][]byte{
+		r.postAfter(me, "main", 3, 1, time.Hour), r.postAfter(me, "main", 9, 7, time.Hour),
+	}}
+	var got []string
+	stop := func(e Event, err error) bool {
+		got = append(got, string(e.Data))
+		return err == nil
+	}
+	for range 3 {
+		if _, early := r.c.receive(t.Context(), r.sub, n, stop); early {
+			t.Error("it is waited for")
+		}
+	}
+	// 2 and 4 to 6 are gone; nothing is left for the fourth time.
+	if want := []string{"main3", "", "", "main9"}; !slices.Equal(got, want) {
+		t.Errorf("yielded %q, want %q", got, want)
+	}
+	r.handle(n.events...)
+	r.want()
 }
 
 // What no device of the account signed is waited for, then told once, and never
