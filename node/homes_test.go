@@ -219,3 +219,28 @@ func (v *visitor) change(t *testing.T, ctx context.Context) {
 		t.Fatal(err)
 	}
 }
+
+// A node whose clock was ahead when it ended its part keeps the account again as
+// soon as it is asked: an end, however far off, is covered by nothing that gives.
+func TestEndedByAClockAhead(t *testing.T) {
+	t.Parallel()
+	cal := new(calendar)
+	n := start(t, onCalendar(t, cal, "a"))
+	phone := accountBy(t, cal, "phone", n)
+	p := phone.Profile()
+	cal.turn(10 * day)
+	if err := n.Drop(testContext(t), p.Account()); err != nil {
+		t.Fatal(err)
+	}
+	phone.Close()
+	cal.turn(-10 * day)
+	invitation, err := n.Invite(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone = dialBy(t, cal, p, n)
+	if err := phone.AddHome(testContext(t), n.DeviceAddress(), invitation.Code, nil); err != nil {
+		t.Fatal(err)
+	}
+	shaped(t, n, p.Account(), func(s node.Shape) bool { return s.Hosts == 1 && s.Ended == 0 })
+}

@@ -54,7 +54,8 @@ func (n *Node) admitSelf() error {
 
 // base starts a fact of this node's: the Serial is above that of the fact it
 // replaces, and its Expires does not fall, unless it is so far off that others
-// ignore it and all that covers it: this node's clock was ahead when it signed.
+// ignore all that covers it, as an end may be: this node's clock was ahead when it
+// signed.
 func (n *Node) base(life time.Duration, replaced *record.Fact) record.Base {
 	now := n.wall.Now()
 	b := record.Base{Serial: int64(now), Time: now}
@@ -63,7 +64,7 @@ func (n *Node) base(life time.Duration, replaced *record.Fact) record.Base {
 	}
 	if replaced != nil {
 		b.Serial = max(b.Serial, replaced.Serial+1)
-		if !replaced.TooFar(now) {
+		if !replaced.TooFar(now) && !replaced.Ends() {
 			b = b.Covering(replaced)
 		}
 	}
