@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -101,10 +102,12 @@ func (k *keys) settled(dir string) bool {
 }
 
 // joinAt joins at the first of the relays that knows the code: the others refuse
-// it, and learn nothing by it.
+// it, and learn nothing by it. What one of several answers otherwise does not end
+// the search, since anyone may announce a node.
 func (c Config) joinAt(ctx context.Context, k *keys, code string, relays []discovery.Address) (_ client.Membership, err error) {
 	own := client.NodeKeys{Node: k.node, Agreement: k.rud, Name: hostname()}
-	refused := "" // the fingerprint of who does not know this code
+	refused := ""     // the fingerprint of who does not know this code
+	var strange error // the first answer that is neither a no nor silence
 	for _, at := range relays {
 		if at.Fingerprint != "" && at.Fingerprint == refused {
 			continue
@@ -119,15 +122,15 @@ func (c Config) joinAt(ctx context.Context, k *keys, code string, relays []disco
 		}
 		var refusal *client.Refusal
 		switch {
-		case ctx.Err() != nil:
+		case err == nil, ctx.Err() != nil, errors.Is(err, client.ErrOtherCode):
 			return m, err
 		case errors.As(err, &refusal) && refusal.Code == mpp.CodeRefused:
 			refused = at.Fingerprint
 		case !errors.Is(err, client.ErrNoAnswer):
-			return m, err
+			strange = cmp.Or(strange, err)
 		}
 	}
-	return client.Membership{}, err
+	return client.Membership{}, cmp.Or(strange, err)
 }
 
 // reach reports whether a node answers at all: a join waits for a person, and
