@@ -89,28 +89,34 @@ func AccountKeyKind(k record.Kind) bool {
 // revoke voids everything that rests on a key of the account. The revoked fact
 // itself is in place already, so nothing void comes back.
 func (r *Registry) revoke(id, hash key.Hash, fx *Effects) {
-	a := r.accounts[id]
-	closed := hash == id
-	for _, f := range a.facts {
-		if f.Kind != record.KindRevoked && f.Kind != record.KindHost && (closed || restsOn(f, hash)) {
-			r.forget(f, fx)
-			if f.Kind == record.KindDevice {
-				fx.Revoked = append(fx.Revoked, DeviceRef{id, f.Body.(*record.Device).Key.Hash()})
-			}
+	for _, f := range r.accounts[id].restOn(hash) {
+		r.forget(f, fx)
+		if f.Kind == record.KindDevice {
+			fx.Revoked = append(fx.Revoked, DeviceRef{id, f.Body.(*record.Device).Key.Hash()})
 		}
 	}
 	r.trimEpochs(id, fx) // some count no more
 }
 
-// restsOn reports whether a fact is void once this key or capability is revoked.
-func restsOn(f *record.Fact, hash key.Hash) bool {
-	switch b := f.Body.(type) {
-	case *record.Device:
-		return b.Key.Hash() == hash
-	case *record.Contact:
-		return b.Capability == hash
-	case *record.Attach, *record.Event:
-		return f.Author.Hash() == hash
+// restOn are the facts that are void once this key or capability is revoked: all
+// of an account whose own key is.
+func (a *account) restOn(hash key.Hash) (list []*record.Fact) {
+	if hash == a.id {
+		for _, f := range a.facts {
+			if f.Kind != record.KindRevoked && f.Kind != record.KindHost {
+				list = append(list, f)
+			}
+		}
+		return list
 	}
-	return false
+	contact := record.Key{Kind: record.KindContact, Owner: a.id, Sub: string(hash[:])}
+	for _, k := range [...]record.Key{DeviceKey(a.id, hash), AttachKey(a.id, hash), contact} {
+		if f := a.facts[k]; f != nil {
+			list = append(list, f)
+		}
+	}
+	if p := a.posts[hash]; p != nil {
+		p.each(func(f *record.Fact) bool { list = append(list, f); return true })
+	}
+	return list
 }

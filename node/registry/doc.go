@@ -42,7 +42,7 @@
 // # Bounds
 //
 // The events of an account fit [MaxEvents] and [MaxEventBytes]; its other facts
-// fit [MaxAccountBytes]. Over the event quota, the publisher that holds most
+// fit [MaxAccountBytes], but for its revocations, at most [MaxRevoked]. Over the event quota, the publisher that holds most
 // loses the lowest sequences of its fullest channel, statuses after queued
 // events, until it fits: what is dropped does not depend on who arrived last.
 //

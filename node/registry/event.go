@@ -67,11 +67,15 @@ func (a *account) insertEvent(f *record.Fact, e *record.Event) {
 	c.queued = slices.Insert(c.queued, i, f)
 }
 
+// removeEvent takes an event out, and its channel and publisher with the last of
+// theirs: one that posts in ever new channels cannot grow what each post looks at.
 func (a *account) removeEvent(f *record.Fact, e *record.Event) {
 	a.events--
 	a.eventsB -= len(f.Raw)
 	p := a.posts[f.Author.Hash()]
-	p.count--
+	if p.count--; p.count == 0 {
+		delete(a.posts, p.id)
+	}
 	if e.Tag != nil {
 		delete(p.statuses, string(e.Tag))
 		return
@@ -80,7 +84,9 @@ func (a *account) removeEvent(f *record.Fact, e *record.Event) {
 	if i, ok := slices.BinarySearchFunc(c.queued, e.Sequence, bySequence); ok {
 		c.queued = slices.Delete(c.queued, i, i+1)
 	}
-	if e.Oldest == c.floor {
+	if len(c.queued) == 0 {
+		delete(p.channels, e.Channel)
+	} else if e.Oldest == c.floor {
 		c.floor = 0
 		for _, f := range c.queued {
 			c.floor = max(c.floor, f.Body.(*record.Event).Oldest)

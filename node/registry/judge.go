@@ -94,10 +94,17 @@ func (a *account) judgeDevice(device key.Hash) Verdict {
 
 // judgeRoom decides whether the fact still fits, or lies below a floor.
 func (r *Registry) judgeRoom(f *record.Fact) Verdict {
-	if realmKind(f.Kind) || f.Kind == record.KindHost || f.Kind == record.KindRevoked {
+	if realmKind(f.Kind) || f.Kind == record.KindHost {
 		return Fresh
 	}
 	a := r.accounts[f.Account]
+	if b, ok := f.Body.(*record.Revoked); ok {
+		// The last word, that the account is closed, finds room always.
+		if len(a.revoked) >= MaxRevoked && !a.revoked[b.Hash] && b.Hash != f.Account {
+			return Full
+		}
+		return Fresh
+	}
 	e, ok := f.Body.(*record.Event)
 	if !ok {
 		if a.bytes+len(f.Raw) > MaxAccountBytes {

@@ -20,6 +20,9 @@ const (
 	// MaxAccountBytes bounds an account's other facts: an account key cannot
 	// fill a node's disk (federation.md, Quota).
 	MaxAccountBytes = 4 << 20
+	// MaxRevoked bounds an account's revocations, which need no room among those:
+	// they are kept for ever, and each post is held against them.
+	MaxRevoked = 4096
 	// MaxMembers bounds a realm's member, expelled and node facts.
 	MaxMembers = 4096
 )
