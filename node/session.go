@@ -91,6 +91,9 @@ func (n *Node) drop(now time.Time, s *session) {
 }
 
 func (n *Node) forgetSession(s *session) {
+	if s.attach != nil {
+		n.fed.AttachedChanged() // the realm hears of it now, not at the next beacon
+	}
 	n.unwatch(s)
 	n.remember(s)
 	delete(n.sessions, s.conn)

@@ -13,8 +13,15 @@ import (
 // that asks without end is told to wait.
 func wantReason(t *testing.T, c *client.Client, device string, want mpp.Reason) client.Report {
 	t.Helper()
+	return wantReasonWhile(t, func() {}, c, device, want)
+}
+
+// wantReasonWhile does something before it asks each time.
+func wantReasonWhile(t *testing.T, each func(), c *client.Client, device string, want mpp.Reason) client.Report {
+	t.Helper()
 	ctx := testContext(t)
 	for {
+		each()
 		r, err := c.Why(ctx, device)
 		if err != nil {
 			t.Fatal(err)
@@ -35,6 +42,7 @@ func wantReason(t *testing.T, c *client.Client, device string, want mpp.Reason) 
 
 // federation.md, Beacon: "It is the node's claim and shown as such".
 func TestWhyAcrossNodes(t *testing.T) {
+	t.Parallel()
 	nodes, _ := realmOf(t, "a", "b")
 	phone := account(t, "phone", nodes[0])
 	p := invited(t, phone, "laptop", client.RoleWatch|client.RolePublish)
@@ -60,7 +68,7 @@ func TestWhyAcrossNodes(t *testing.T) {
 		t.Errorf("%d reports, want one a device", len(reports))
 	}
 	laptop.Close()
-	wantReason(t, phone, id, mpp.ReasonUnconfirmed)
+	wantReasonWhile(t, func() { nodes[1].Wake(testContext(t)) }, phone, id, mpp.ReasonUnconfirmed)
 	if err := phone.RevokeDevice(testContext(t), id, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +78,7 @@ func TestWhyAcrossNodes(t *testing.T) {
 }
 
 func TestWhyNoDevice(t *testing.T) {
+	t.Parallel()
 	nodes, _ := realmOf(t, "a")
 	phone := account(t, "phone", nodes[0])
 	r, err := phone.Why(testContext(t), "nobody")
@@ -81,6 +90,7 @@ func TestWhyNoDevice(t *testing.T) {
 
 // Standing names the realm's other nodes, and what people should type.
 func TestStandingProposes(t *testing.T) {
+	t.Parallel()
 	nodes, _ := realmOf(t, "a", "b")
 	phone := account(t, "phone", nodes[0])
 	s, err := phone.Status(testContext(t))

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"meshpresence/node/registry"
 	"slices"
 	"sync"
 	"time"
@@ -10,6 +9,7 @@ import (
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
 
 	"meshpresence/internal/key"
+	"meshpresence/node/registry"
 )
 
 // attached is what our own beacons said last.
@@ -19,6 +19,7 @@ type attached struct {
 	serial int64
 	dirty  bool
 	whole  time.Time // when the next beacon is due though nothing changed
+	again  time.Time // the same, for a peer that came; zero: none did
 	said   map[key.Hash]struct{}
 	set    registry.Sum // of said
 }
@@ -27,6 +28,14 @@ type attached struct {
 func (a *attached) changed() {
 	a.mu.Lock()
 	a.dirty = true
+	a.mu.Unlock()
+}
+
+// newcomer makes the next whole beacon due soon: a peer that came believes us
+// once it saw our beacons grow.
+func (a *attached) newcomer(due time.Time) {
+	a.mu.Lock()
+	a.again = due
 	a.mu.Unlock()
 }
 
@@ -77,8 +86,12 @@ func (a *attached) next(now time.Time, list []key.Hash) *beacon {
 		}
 	}
 	a.said, a.dirty = present, false
-	if len(b.added) == 0 && len(b.removed) == 0 && now.Before(a.whole) {
+	greet := !a.again.IsZero() && !now.Before(a.again)
+	if len(b.added) == 0 && len(b.removed) == 0 && now.Before(a.whole) && !greet {
 		return nil
+	}
+	if greet {
+		a.again = time.Time{}
 	}
 	if len(b.added) > maxDelta || len(b.removed) > maxDelta {
 		b.added, b.removed = nil, nil // the sum sends the others to the list
@@ -95,6 +108,9 @@ func (a *attached) due() time.Time {
 	defer a.mu.Unlock()
 	if a.dirty {
 		return time.Now().Add(beaconDelay)
+	}
+	if !a.again.IsZero() && a.again.Before(a.whole) {
+		return a.again
 	}
 	return a.whole
 }

@@ -135,7 +135,10 @@ func (s subscriptions) FilterIncomingSubscriptions(from peer.ID, list []*pb.RPC_
 		if o.GetTopicid() == s.name {
 			ours = append(ours, o)
 			if o.GetSubscribe() {
-				s.f.links.syncSoon(from, time.Now().Add(joinSync))
+				soon := time.Now().Add(joinSync)
+				s.f.links.syncSoon(from, soon)
+				s.f.attached.newcomer(soon)
+				s.f.jobs.soon(&s.f.jobs.beacon, soon)
 				s.f.wake()
 			}
 		}
