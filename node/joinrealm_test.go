@@ -87,6 +87,7 @@ func (h *household) card() []byte {
 // "JoinRealm keeps keys/member and keys/peers, so that a lost store still finds
 // the realm": nothing else says where the first node is.
 func TestLostStoreFindsTheRealm(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	if err := h.keys.admitted(h.keysDir(), h.membership(h.keys.node.Author().Hash(), h.card())); err != nil {
 		t.Fatal(err)
@@ -123,6 +124,7 @@ func TestLostStoreFindsTheRealm(t *testing.T) {
 // "Either node dies for good": the realm's first node too writes down where the
 // others are, and again when that changes.
 func TestFirstNodeKeepsItsPeers(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	if err := h.keys.admitted(h.keysDir(), h.membership(h.keys.node.Author().Hash(), h.card())); err != nil {
 		t.Fatal(err)
@@ -166,6 +168,7 @@ func met(t *testing.T, n *Node, other key.Hash) {
 
 // What came back from a join is believed only as far as it is signed.
 func TestMembershipIsChecked(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	own := h.keys.node.Author().Hash()
 	good := h.membership(own)
@@ -199,6 +202,7 @@ func TestMembershipIsChecked(t *testing.T) {
 
 // A node that is a realm of one is asked to stay what it is.
 func TestFingerprintOfANodeWithARealm(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	got, err := Fingerprint(h.second)
 	if err != nil || got != access.Fingerprint(h.keys.node.Author().Bytes(), h.keys.rud.Public().Bytes()) {
@@ -216,6 +220,7 @@ func TestFingerprintOfANodeWithARealm(t *testing.T) {
 }
 
 func TestJoinWhereNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	deaf, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -241,6 +246,7 @@ func TestJoinWhereNobodyAnswers(t *testing.T) {
 // A code that names no node is tried at all that were found: those whose it is
 // not refuse it.
 func TestJoinAmongNeighbours(t *testing.T) {
+	t.Parallel()
 	h := newHousehold(t)
 	stranger := begin(t, quietConfig(t, filepath.Join(t.TempDir(), "c")))
 	with, err := client.DialNode(client.Config{Node: h.first.DeviceAddress(), Listen: "127.0.0.1:0"})
@@ -287,6 +293,7 @@ func TestJoinAmongNeighbours(t *testing.T) {
 }
 
 func TestKeptPeers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if got, err := loadPeers(dir); err != nil || got != nil {
 		t.Errorf("no file: %q, %v", got, err)

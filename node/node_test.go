@@ -3,9 +3,12 @@ package node_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,11 +22,16 @@ func TestMain(m *testing.M) {
 	if text, ok := os.LookupEnv(childEnv); ok {
 		os.Exit(childMain(text))
 	}
+	// Most tests here wait for the protocol's timers, not for the processor.
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		_ = f.Value.Set(strconv.Itoa(3 * runtime.GOMAXPROCS(0)))
+	}
 	goleak.VerifyTestMain(m)
 }
 
 // patience is how long a test waits for what should take milliseconds.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

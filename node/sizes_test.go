@@ -103,6 +103,7 @@ func onBothPaths(t *testing.T, f func(t *testing.T, n *path)) {
 
 // facts.md, Sealing: "Payload at most 4 KiB in clear"
 func TestPayloadsOfFourKiB(t *testing.T) {
+	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
 		laptop := invite(t, phone, "laptop", n)
@@ -225,6 +226,7 @@ func padded(t *testing.T, s key.Signer, f *record.Fact, size int) []byte {
 
 // mpp.md: "a fact of at most 7,000 bytes fits on any path"
 func TestFactsOfSevenThousandBytes(t *testing.T) {
+	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
 		s := newSensor(t, phone, "sensor")
@@ -264,6 +266,7 @@ func (s *sensor) statuses() (older, newer []*record.Fact) {
 // mpp.md, Semantics: "What does not fit is answered with the empty Store ... and
 // fetched; never truncated in silence."
 func TestStatusesFetchedByPages(t *testing.T) {
+	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
 		s := newSensor(t, phone, "sensor")
@@ -336,6 +339,7 @@ func (r *raw) toldToFetch() bool {
 // A device that comes late, and one that watches already, have the newest of 300
 // labels in the end, nothing twice.
 func TestStatusesReachWatchers(t *testing.T) {
+	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
 		s := newSensor(t, phone, "sensor")
@@ -408,6 +412,7 @@ func recipient(p *client.Profile) record.Recipient {
 // facts.md, epoch: 32 devices with names of 24 bytes and the 16 newest older
 // halves; federation.md, Delivery: a floor and up to 16 ranges a channel.
 func TestFullestAccount(t *testing.T) {
+	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
 		laptop := invited(t, phone, strings.Repeat("☎", 8), client.RoleWatch)
