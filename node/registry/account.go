@@ -16,7 +16,8 @@ type account struct {
 	revoked map[key.Hash]bool
 	devices map[key.Hash]*record.Fact // device facts, by device
 	hosts   map[key.Hash]*record.Fact // host facts, by node
-	posts   map[key.Hash]*publisher   // events, by publisher
+	epochs  map[record.Key]*record.Fact
+	posts   map[key.Hash]*publisher // events, by publisher
 	events  int
 	eventsB int
 }
@@ -30,6 +31,7 @@ func (r *Registry) account(id key.Hash) *account {
 			revoked: make(map[key.Hash]bool),
 			devices: make(map[key.Hash]*record.Fact),
 			hosts:   make(map[key.Hash]*record.Fact),
+			epochs:  make(map[record.Key]*record.Fact),
 			posts:   make(map[key.Hash]*publisher),
 		}
 		r.accounts[id] = a
@@ -51,6 +53,8 @@ func (a *account) insert(f *record.Fact) {
 		a.devices[b.Key.Hash()] = f
 	case *record.Revoked:
 		a.revoked[b.Hash] = true
+	case *record.Epoch:
+		a.epochs[f.Key()] = f
 	case *record.Host:
 		a.hosts[f.Author.Hash()] = f
 	}
@@ -69,6 +73,8 @@ func (a *account) remove(f *record.Fact) {
 		return
 	case *record.Device:
 		delete(a.devices, b.Key.Hash())
+	case *record.Epoch:
+		delete(a.epochs, f.Key())
 	case *record.Host:
 		delete(a.hosts, f.Author.Hash())
 	}

@@ -41,10 +41,11 @@
 //
 // # Bounds
 //
-// The events of an account fit [MaxEvents] and [MaxEventBytes]; its other facts
-// fit [MaxAccountBytes], but for its revocations, at most [MaxRevoked]. Over the event quota, the publisher that holds most
-// loses the lowest sequences of its fullest channel, statuses after queued
-// events, until it fits: what is dropped does not depend on who arrived last.
+// The events of an account fit [MaxEvents] and [MaxEventBytes]; its revocations
+// are [MaxRevoked] at most, and its other facts fit [MaxAccountBytes]. Over the
+// event quota, the publisher that holds most loses the lowest sequences of its
+// fullest channel, statuses after queued events, until it fits: what is dropped
+// does not depend on who arrived last.
 //
 // OURS: events of another account's devices, which carry a capability, are
 // refused until contacts are offered.

@@ -3,6 +3,7 @@ package registry
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 
 	"meshpresence/internal/key"
@@ -23,6 +24,9 @@ const keepEpochs = 17
 // device joined is open to it too; two revocations at once, each in an epoch that
 // lists the other's device, would have all seal to such a one.
 func SplitEpochs(epochs []*record.Fact, revoked map[key.Hash]bool) (counting, rest []*record.Fact) {
+	if len(epochs) == 0 {
+		return nil, nil
+	}
 	ended := make(map[[8]byte]bool, len(revoked))
 	for h := range revoked {
 		ended[[8]byte(h[:8])] = true
@@ -51,20 +55,10 @@ func newestEpochFirst(x, y *record.Fact) int {
 	return cmp.Or(cmp.Compare(y.Body.(*record.Epoch).Number, x.Body.(*record.Epoch).Number), bytes.Compare(hy[:], hx[:]))
 }
 
-// epochs are the account's, in no order.
-func (a *account) epochs() (list []*record.Fact) {
-	for _, f := range a.facts {
-		if f.Kind == record.KindEpoch {
-			list = append(list, f)
-		}
-	}
-	return list
-}
-
 // trimEpochs forgets the epochs past the newest ones.
 func (r *Registry) trimEpochs(id key.Hash, fx *Effects) {
 	a := r.accounts[id]
-	counting, rest := SplitEpochs(a.epochs(), a.revoked)
+	counting, rest := SplitEpochs(slices.Collect(maps.Values(a.epochs)), a.revoked)
 	for _, sort := range [][]*record.Fact{counting, rest} {
 		for _, f := range sort[min(len(sort), keepEpochs):] {
 			r.forget(f, fx)
@@ -79,7 +73,7 @@ func (r *Registry) Epoch(account key.Hash) *record.Fact {
 	if a == nil {
 		return nil
 	}
-	if counting, _ := SplitEpochs(a.epochs(), a.revoked); len(counting) > 0 {
+	if counting, _ := SplitEpochs(slices.Collect(maps.Values(a.epochs)), a.revoked); len(counting) > 0 {
 		return counting[0]
 	}
 	return nil
@@ -94,7 +88,7 @@ func (r *Registry) Outdated(event *record.Fact) (why []*record.Fact) {
 	if a == nil || e.IsClear() {
 		return nil
 	}
-	counting, rest := SplitEpochs(a.epochs(), a.revoked)
+	counting, rest := SplitEpochs(slices.Collect(maps.Values(a.epochs)), a.revoked)
 	if !slices.ContainsFunc(rest, func(f *record.Fact) bool { return f.Body.(*record.Epoch).Key == e.Epoch }) {
 		return nil
 	}
