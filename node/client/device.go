@@ -87,6 +87,22 @@ func (c *Client) admit(ctx context.Context, account *key.Account, card Card, rol
 // ErrTooManyDevices: an epoch is wrapped to 32 devices (facts.md, epoch).
 var ErrTooManyDevices = fmt.Errorf("the account has %d devices that may watch, which is all it can have: revoke one first (presence device revoke)", record.MaxWraps)
 
+// errBorrowed: with a key that it need not have, a newcomer would take a device's
+// place; the account's own, once revoked as a device, would close the account.
+var errBorrowed = errors.New("it names a key of another device, or the account's: make a new profile on that device")
+
+// borrowed reports whether a card shows a key that is somebody else's already.
+// The caller holds p.mu.
+func (p *Profile) borrowed(card Card) bool {
+	for _, f := range p.book.facts {
+		d, ok := f.Body.(*record.Device)
+		if ok && (d.Key == card.Key) != (d.Agreement == card.Agreement) {
+			return true
+		}
+	}
+	return card.Key.Hash() == p.meta.Account
+}
+
 // admit signs a device fact and the epoch that lists the device.
 func (p *Profile) admit(account *key.Account, card Card, roles Roles, now wall.Time) ([]*record.Fact, error) {
 	p.mu.Lock()
@@ -95,6 +111,8 @@ func (p *Profile) admit(account *key.Account, card Card, roles Roles, now wall.T
 	switch {
 	case p.book.revoked[hash]:
 		return nil, errors.New("its key was revoked; make a new profile on that device")
+	case p.borrowed(card):
+		return nil, errBorrowed
 	case roles.Has(record.Watch) && len(p.book.watchers(hash)) >= record.MaxWraps:
 		return nil, ErrTooManyDevices
 	}
@@ -135,8 +153,11 @@ func (c *Client) RevokeDevice(ctx context.Context, id string, passphrase []byte)
 func (p *Profile) expel(account *key.Account, hash key.Hash, now wall.Time) ([]*record.Fact, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.book.revoked[hash] {
+	switch {
+	case p.book.revoked[hash]:
 		return nil, nil // an epoch is all that may be left to sign
+	case hash == p.meta.Account:
+		return nil, errors.New("that is the account's own key, and would close the account")
 	}
 	epoch, err := p.nextEpoch(account, p.recipients(hash), now)
 	if err != nil {

@@ -146,3 +146,31 @@ func TestLateYes(t *testing.T) {
 		t.Errorf("the account has %d devices, want 1", n)
 	}
 }
+
+// Attack: a newcomer names keys that are not its own, to take a device's place, or
+// to have the account closed when it is revoked.
+func TestBorrowedKeys(t *testing.T) {
+	c := account(t, startNode(t))
+	own := c.profile.Card()
+	owner, err := c.profile.loadAccount(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, borrow := range map[string]func(card *Card){
+		"a device's signing key":   func(card *Card) { card.Key = own.Key },
+		"a device's agreement key": func(card *Card) { card.Agreement = own.Agreement },
+		"the account's key":        func(card *Card) { card.Key = owner.Author() },
+	} {
+		card := testProfile(t).Card()
+		borrow(&card)
+		if _, err := c.AddDevice(testContext(t), card, RoleWatch, nil); !errors.Is(err, errBorrowed) {
+			t.Errorf("%s: %v, want errBorrowed", what, err)
+		}
+	}
+	if err := c.RevokeDevice(testContext(t), c.profile.Account(), nil); err == nil {
+		t.Error("revoking a device closed the account")
+	}
+	if _, err := c.AddDevice(testContext(t), own, RoleWatch|RolePublish, nil); err != nil {
+		t.Errorf("its own keys once more: %v", err)
+	}
+}
