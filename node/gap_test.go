@@ -37,7 +37,7 @@ func TestLostStoreIsAGap(t *testing.T) {
 
 	// A node that only starts again has lost nothing: the device, which watches
 	// there again before the next post comes, is told of no gap.
-	n = start(t, lose(t, n, cfg))
+	start(t, lose(t, n, cfg))
 	servedAgain(t, laptop)
 	publish(t, phone, "two")
 	w.want("two")
@@ -52,7 +52,7 @@ func TestLostStoreIsAGap(t *testing.T) {
 	publish(t, phone, "three")
 	w.want("three")
 
-	n = start(t, lose(t, n, cfg))
+	start(t, lose(t, n, cfg))
 	servedAgain(t, laptop)
 	publish(t, phone, "four")
 	w.want("four")

@@ -43,7 +43,6 @@ type device struct {
 	dir     string
 	client  *client.Client
 	watcher *watcher
-	end     func()
 }
 
 // newHomestead sets a homestead up, and puts the realm's key and the account's
@@ -224,7 +223,7 @@ func (h *homestead) storeSize(i int) (size int64) {
 // lie in a drawer": day by day, with a node or a device switched off and on again
 // once in a while. MESHPRESENCE_SLOW=1 lives two years of it.
 func TestHousehold(t *testing.T) {
-	days, every := 100, 33 // a restart every so many days
+	days, every := 40, 13 // a restart every so many days
 	if os.Getenv("MESHPRESENCE_SLOW") == "1" {
 		days, every = 2*365, 60
 	} else {

@@ -204,6 +204,7 @@ const enough = 2
 // cannot join", nor have the newcomer join something else. It holds the node's
 // key, reads every step in clear and changes each member of each of them.
 func TestRelayThatRunsTheNodeLetsNobodyIn(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, nil)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -238,6 +239,7 @@ func TestRelayThatRunsTheNodeLetsNobodyIn(t *testing.T) {
 // and the last one before it again, let the join happen; and of what it read in
 // clear nothing is the code.
 func TestRelayThatReadsEveryStepHasNoCode(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, nil)
 	for name, twice := range map[string]bool{"as they are": false, "each one again": true} {
 		t.Run(name, func(t *testing.T) {
@@ -283,6 +285,7 @@ func codeSecrets(code string) []hostile.Secret {
 // from where it came and from elsewhere, before and after the codes were used:
 // nobody is let in, nothing changes.
 func TestReplayedJoinChangesNothing(t *testing.T) {
+	t.Parallel()
 	n := startNode(t, nil)
 	device, _ := n.devices()
 	tap := must(hostile.NewUDPTap("127.0.0.1:0", device))

@@ -32,9 +32,11 @@ func detachments(held []*record.Fact, of *person) (attached, detached int) {
 // gossip, forward and sync, before and after they are started again, brings none
 // back.
 func TestDetachByAClockTenDaysWrong(t *testing.T) {
+	t.Parallel()
 	const days = 24 * time.Hour
 	for name, skew := range map[string]time.Duration{"ahead": 10 * days, "behind": -10 * days, "right": 0} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			x := newTrio(t)
 			phone := newAccount(t, "phone", x.nodes[0].DeviceAddress())
 			laptop := phone.invite("laptop", x.nodes[1].DeviceAddress())

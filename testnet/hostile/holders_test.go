@@ -212,6 +212,7 @@ func (p *person) got(payloads []string) {
 // "The same with two holders of the account key making epochs at once": while they
 // are cut apart each signs without the other.
 func TestTwoHoldersSignAtOnce(t *testing.T) {
+	t.Parallel()
 	x := newTrio(t)
 	auditors := x.audit()
 	for _, c := range []struct {

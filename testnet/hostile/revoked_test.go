@@ -292,6 +292,7 @@ func orders() (list [][3]string) {
 // within two sync intervals all three agree, all it signed is void, its
 // connections are closed, and it can read no event sealed after."
 func TestRevokedDeviceOnlineAtThreeNodes(t *testing.T) {
+	t.Parallel()
 	x := newTrio(t)
 	var families []*family
 	for _, o := range orders() {

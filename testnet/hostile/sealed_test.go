@@ -41,6 +41,7 @@ func event(t testing.TB, r client.Receipt, heard ...*hostile.Member) *record.Fac
 // the account's facts a moment before the revocation, and would not ask again for
 // a minute.
 func TestPostAfterARevocationIsSealedAnew(t *testing.T) {
+	t.Parallel()
 	x := newTrio(t)
 	phone := newAccount(t, "phone", x.nodes[0].DeviceAddress())
 	laptop := phone.invite("laptop", x.nodes[1].DeviceAddress())
