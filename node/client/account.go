@@ -68,7 +68,10 @@ func (c *Client) foundAccount(ctx context.Context, account *key.Account, code *j
 	if _, err = c.profile.learn(append(facts, parseFacts(answer.Facts)...)...); err != nil {
 		return err
 	}
-	return os.Remove(c.profile.path(foundingFile))
+	if err := os.Remove(c.profile.path(foundingFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil // another process was done with it first
 }
 
 // bringFounding brings the first facts, and uses the code when the node does not
@@ -88,9 +91,17 @@ func (c *Client) bringFounding(ctx context.Context, l *link, account *key.Accoun
 // anew they would contradict those that a node may have.
 const foundingFile = "founding"
 
-// founding returns an account's first facts: those that an earlier try signed,
-// else new ones, on disk.
-func (p *Profile) founding(account *key.Account, now wall.Time) ([]*record.Fact, error) {
+// founding returns an account's first facts: those that an earlier try signed, or
+// another process, else new ones, on disk.
+func (p *Profile) founding(account *key.Account, now wall.Time) (facts []*record.Fact, err error) {
+	err = p.locked(func() error {
+		facts, err = p.foundingFacts(account, now)
+		return err
+	})
+	return facts, err
+}
+
+func (p *Profile) foundingFacts(account *key.Account, now wall.Time) ([]*record.Fact, error) {
 	facts, err := readFacts(p.path(foundingFile))
 	switch {
 	case err == nil && slices.ContainsFunc(facts, func(f *record.Fact) bool { return f.Author == account.Author() }):
@@ -113,18 +124,17 @@ func (p *Profile) accountKey(passphrase []byte) (*key.Account, error) {
 	if p.Account() != "" && (!p.HasAccountKey() || p.hasHome()) {
 		return nil, fmt.Errorf("creating an account: %w: it belongs to %s", ErrProfileUsed, p.Account())
 	}
-	path := p.path(accountFile)
-	account, err := key.LoadAccount(path, passphrase)
+	var account *key.Account
+	err := p.locked(func() (err error) { // another process may be making one: each would be somebody's only key
+		load := func(path string) (*key.Account, error) { return key.LoadAccount(path, passphrase) }
+		save := func(account *key.Account, path string) error { return account.Save(path, passphrase) }
+		account, err = keyAt(p.path(accountFile), load, key.NewAccount, save)
+		return err
+	})
 	if err == nil && p.Account() != "" && p.Account() != account.Author().Hash().String() {
 		return nil, fmt.Errorf("creating an account: %w: the account key here is another's than %s", ErrProfileUsed, p.Account())
 	}
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return account, err
-	}
-	if account, err = key.NewAccount(); err != nil {
-		return nil, err
-	}
-	return account, account.Save(path, passphrase)
+	return account, err
 }
 
 func (p *Profile) hasHome() bool {

@@ -121,6 +121,42 @@ func TestSequencesAndOldest(t *testing.T) {
 	}
 }
 
+// Two tools at once that make an account on a profile make the same one: the key
+// of another would be lost with the account.
+func TestTwoProcessesMakeOneAccountKey(t *testing.T) {
+	p := testProfile(t)
+	keys := make(chan *key.Account)
+	for range 2 {
+		other, err := OpenProfile(p.Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			account, err := other.accountKey(nil)
+			if err != nil {
+				t.Error(err)
+			}
+			keys <- account
+		}()
+	}
+	one, two := <-keys, <-keys
+	if t.Failed() {
+		return
+	}
+	if one.Author() != two.Author() {
+		t.Error("two account keys were made, and one was kept")
+	}
+	now := wall.Clock(nil).Now()
+	first, err := p.founding(one, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := p.founding(two, now)
+	if err != nil || len(again) != len(first) || again[0].Hash() != first[0].Hash() || again[1].Hash() != first[1].Hash() {
+		t.Errorf("two processes sign other first facts: %v", err)
+	}
+}
+
 // Two tools at once on a profile that is not there yet are one device: keys of
 // both would be none, and what the one joined the other does not forget.
 func TestTwoProcessesMakeOneDevice(t *testing.T) {
