@@ -16,12 +16,16 @@ const maxPeers = 8
 // serveConnect makes this the device's watching connection (MPP-03 Subscribe).
 // The attach fact came in a fact request before.
 func (n *Node) serveConnect(req request, m *mpp.ConnectRequest) {
-	attach := n.attachFact(req.session, m.Attach)
+	s := req.session
+	if !s.spend(req.now, costList) { // what the device lacks is looked for
+		n.refuse(req, mpp.CodeQuota)
+		return
+	}
+	attach := n.attachFact(s, m.Attach)
 	if attach == nil {
 		n.refuse(req, mpp.CodeRefused)
 		return
 	}
-	s := req.session
 	device := n.device(s)
 	if code := access.Watch(n.wall.Now(), n.id, device, attach); code != mpp.CodeOK {
 		n.refuse(req, code)

@@ -29,6 +29,9 @@ func (n *Node) settle(now time.Time) {
 		case record.KindDevice:
 			n.rights(f)
 		case record.KindHome:
+			if namesNode(f, n.id) && n.reg.Keeps(n.wall.Now(), n.id, f.Account) {
+				n.parting.named[f.Account] = true // one that follows at once may not
+			}
 			n.sweepSoon() // it may name this node no more
 		}
 	}

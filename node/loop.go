@@ -13,6 +13,9 @@ const (
 	// deliverEvery is how often sessions with something due are looked at.
 	deliverEvery = 20 * time.Millisecond
 	idle         = time.Hour
+	// sweepAgain is how soon one sweep follows another: each looks at all that is
+	// held, and an account that signs home facts in a loop asks for one each time.
+	sweepAgain = 250 * time.Millisecond
 )
 
 // read hands batches of datagrams to the loop until the socket is closed.
@@ -100,7 +103,7 @@ func (n *Node) sleep(now, next time.Time) time.Duration {
 // sweep renews what this node says, forgets what expired, and closes sessions
 // that fell silent.
 func (n *Node) sweep(now time.Time) {
-	n.sweepAt = now.Add(registry.SweepEvery())
+	n.swept, n.sweepAt = now, now.Add(registry.SweepEvery())
 	n.renew(now)
 	n.reviewHomes(now)
 	n.commit(now, true, nil)
@@ -114,5 +117,10 @@ func (n *Node) sweep(now time.Time) {
 	n.keepPeers(now)
 }
 
-// sweepSoon brings the next sweep forward to this turn of the loop.
-func (n *Node) sweepSoon() { n.sweepAt = time.Time{} }
+// sweepSoon brings the next sweep forward: to this turn of the loop, unless one was
+// a moment ago.
+func (n *Node) sweepSoon() {
+	if soon := n.swept.Add(sweepAgain); soon.Before(n.sweepAt) {
+		n.sweepAt = soon
+	}
+}

@@ -79,6 +79,7 @@ type Node struct {
 	delivered []*notify.Item
 	fx        registry.Effects
 	sweepAt   time.Time
+	swept     time.Time // when that was last
 	began     time.Time // the first sweep
 	parting   parting
 

@@ -356,3 +356,21 @@ func raiseVersion(t *testing.T, path string) {
 	}
 	write(t, path, string(bytes.ReplaceAll(b, entry("1"), entry("2"))))
 }
+
+// A device that connects in a loop has the node look through its account's events
+// each time: it is told 429 like who fetches in a loop.
+func TestConnectingCosts(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	r := newRaw(t, n, newStatic(t))
+	connect := func() mpp.Code {
+		return r.ask(&mpp.ConnectRequest{Attach: make([]byte, mpp.HashSize)}).(*mpp.Status).Status.Code()
+	}
+	if code := connect(); code != mpp.CodeRefused {
+		t.Fatalf("answered %v, want refused", code)
+	}
+	n.SpendAllowances(testContext(t))
+	if code := connect(); code != mpp.CodeQuota {
+		t.Errorf("answered %v, want quota", code)
+	}
+}
