@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 
@@ -222,16 +223,21 @@ func (s *state) stream(publisher key.Hash, channel string) *held {
 	return &s.Streams[i]
 }
 
+// receivedStatus notes a status, last. Past the bound the one that came longest ago
+// is forgotten: nodes keep fewer, so that it is over by then.
 func (s *state) receivedStatus(publisher key.Hash, tag []byte, serial int64) {
-	for i := range s.Statuses {
-		if st := &s.Statuses[i]; st.Publisher == publisher && string(st.Tag) == string(tag) {
-			st.Serial = max(st.Serial, serial)
-			return
-		}
+	i := slices.IndexFunc(s.Statuses, func(st heldStatus) bool {
+		return st.Publisher == publisher && string(st.Tag) == string(tag)
+	})
+	if i >= 0 {
+		serial = max(serial, s.Statuses[i].Serial)
+	} else if len(s.Statuses) >= maxStatuses {
+		i = 0
 	}
-	if len(s.Statuses) < maxStatuses {
-		s.Statuses = append(s.Statuses, heldStatus{publisher, tag, serial})
+	if i >= 0 {
+		s.Statuses = slices.Delete(s.Statuses, i, i+1)
 	}
+	s.Statuses = append(s.Statuses, heldStatus{publisher, tag, serial})
 }
 
 // add notes a sequence. Only the Oldest in an event's signed body, or having
@@ -332,6 +338,10 @@ func (s *state) coverStatus(tag [record.TagSize]byte, expires wall.Time) wall.Ti
 		s.Covers = make(map[string]wall.Time)
 	}
 	expires = max(expires, s.Covers[name])
+	if len(s.Covers) >= maxStatuses { // what is over need not be covered
+		over := expires.Add(-DefaultEventLife)
+		maps.DeleteFunc(s.Covers, func(_ string, until wall.Time) bool { return until <= over })
+	}
 	if len(s.Covers) < maxStatuses || s.Covers[name] != 0 {
 		s.Covers[name] = expires
 	}

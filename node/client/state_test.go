@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meshpresence/internal/key"
+	"meshpresence/internal/record"
 	"meshpresence/internal/wall"
 	"meshpresence/node/mpp"
 )
@@ -73,6 +76,31 @@ func TestHolesAreBounded(t *testing.T) {
 	s := state{Streams: []held{h}}
 	if told := s.since()[0].Ranges; len(told) != mpp.MaxRanges {
 		t.Fatalf("%d ranges are told, want the %d that a message holds", len(told), mpp.MaxRanges)
+	}
+}
+
+// Labels that are used once and never again leave room for those that come after
+// them, in what is held and in what is covered.
+func TestOldLabelsMakeRoom(t *testing.T) {
+	var s state
+	const labels = maxStatuses + 10
+	tag := func(n int) []byte { return binary.BigEndian.AppendUint64(make([]byte, 8), uint64(n)) }
+	for n := range labels {
+		s.receivedStatus(key.Hash{1}, tag(n), int64(n+1))
+		s.receivedStatus(key.Hash{1}, tag(0), 1) // one that is posted all the time
+		s.coverStatus([record.TagSize]byte(tag(n)), wall.Time(n)*wall.Time(holeLife/time.Second))
+	}
+	if len(s.Statuses) != maxStatuses || len(s.Covers) > maxStatuses {
+		t.Errorf("%d statuses and %d covers are kept", len(s.Statuses), len(s.Covers))
+	}
+	for _, n := range []int{0, labels - 1} {
+		if !slices.ContainsFunc(s.Statuses, func(st heldStatus) bool { return bytes.Equal(st.Tag, tag(n)) }) {
+			t.Errorf("label %d is forgotten", n)
+		}
+	}
+	last := [record.TagSize]byte(tag(labels - 1))
+	if s.coverStatus(last, 1) <= 1 {
+		t.Error("the last label is not covered")
 	}
 }
 
