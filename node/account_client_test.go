@@ -150,10 +150,15 @@ func TestRepairAfterARevocationWithoutAnEpoch(t *testing.T) {
 		t.Fatal(err)
 	}
 	bringAs(t, phone.Profile(), n, revoked)
+	for _, text := range []string{"waits", "waits too"} {
+		if r, err := phone.Publish(testContext(t), client.Post{Data: []byte(text)}); !errors.Is(err, client.ErrWaits) || r.Hash != "" {
+			t.Fatalf("posting with nothing to seal to: %+v, %v", r, err)
+		}
+	}
 	repaired(t, phone)
 	w := watch(t, tablet)
 	publish(t, phone, "sealed again")
-	w.want("sealed again")
+	w.want("waits", "waits too", "sealed again")
 }
 
 // repaired checks that an account wants repair, and that once is enough.

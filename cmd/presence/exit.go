@@ -70,6 +70,8 @@ var known = []struct {
 		hint: "someone may be in between, or it was set up anew; compare with the fingerprint that the node itself prints"},
 	{is: client.ErrNoAnswer, text: "no node answered in time", code: exitNoAnswer,
 		hint: "check that the node runs, and that UDP reaches it"},
+	{is: client.ErrWaits, text: "the post waits on this device: the account has no key to seal to that every device may have", code: exitLess, whole: true,
+		hint: "repair the account where its key is: presence account repair; or post in clear with --clear"},
 	{is: client.ErrNoProfile, text: "there is no device here yet", code: exitNotFound,
 		hint: "make one with: presence account create, or presence device join CODE; or name another with --profile"},
 	{is: client.ErrNoAccount, text: "this device belongs to no account yet", code: exitNotFound,

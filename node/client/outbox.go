@@ -106,6 +106,9 @@ func dropStale(path string, e fs.DirEntry) {
 // Acknowledged), once the node knows whose connection this is.
 func (c *Client) settleOutbox(ctx context.Context, l *link) error {
 	l.offered = c.wall.Now()
+	if _, err := c.sealWaiting(); err != nil {
+		return err
+	}
 	if c.profile.Account() == "" || len(c.profile.outbox(c)) == 0 {
 		return nil
 	}

@@ -27,6 +27,8 @@ type Post struct {
 	Life time.Duration
 	// Clear leaves the payload unsealed: every node that carries it can read it.
 	Clear bool
+
+	waits string // the file of a post that waited to be sealed
 }
 
 // Receipt is what became of a post.
@@ -45,12 +47,13 @@ type Receipt struct {
 const DefaultChannel = "main"
 
 // errNoEpoch: nothing to seal to.
-var errNoEpoch = errors.New("the account has no key to seal to that every device may have: repair it with the account key (presence account repair), or post in clear")
+var errNoEpoch = errors.New("no epoch counts")
 
 // Publish signs a post, keeps it on disk and brings it to a node, and to the
 // next one if that falls silent. It returns when a node has acknowledged it:
 // synced, and at a second home too unless the code says otherwise. When ctx
-// ends first the post stays in the outbox and is offered again.
+// ends first the post stays in the outbox and is offered again. With nothing to
+// seal to it waits on this device, and the error is ErrWaits.
 func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 	if c.profile.Account() == "" {
 		return Receipt{}, ErrNoAccount
@@ -67,6 +70,13 @@ func (c *Client) Publish(ctx context.Context, post Post) (Receipt, error) {
 		// The post waits in the outbox, sealed as this device knows best.
 		c.cfg.Log.Info("asking for the account's facts before posting", "err", err)
 	}
+	c.postWaiting(ctx) // it comes before
+	return c.publish(ctx, post)
+}
+
+// publish signs and delivers one post, and signs it again where a node says why the
+// first did not do.
+func (c *Client) publish(ctx context.Context, post Post) (Receipt, error) {
 	var outdated *record.Fact
 	how := covering
 	for range retries {
@@ -171,6 +181,12 @@ func (c *Client) sign(post Post, instead *record.Fact, how cover) (*record.Fact,
 		if err := p.reread(); err != nil { // another process may know a newer epoch
 			return false, err
 		}
+		if err := post.stillWaits(); err != nil {
+			return false, err
+		}
+		if !post.Clear && p.book.epoch() == nil {
+			return false, p.keepWaiting(post, now, base.Expires)
+		}
 		base.Serial = s.factSerial()
 		e := &record.Event{Channel: post.Channel}
 		if post.Label != "" {
@@ -190,7 +206,7 @@ func (c *Client) sign(post Post, instead *record.Fact, how cover) (*record.Fact,
 		if f, err = p.seal(base, e, post); err != nil {
 			return false, err
 		}
-		return true, p.putOutbox(f)
+		return true, errors.Join(p.putOutbox(f), post.sealed())
 	})
 	return f, err
 }

@@ -53,6 +53,7 @@ func (c *Client) Repair(ctx context.Context, passphrase []byte) (changed bool, e
 	if err != nil {
 		return false, fmt.Errorf("repairing the account: %w", err)
 	}
+	c.postWaiting(ctx)
 	return changed, nil
 }
 
