@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"meshpresence/node"
+	"meshpresence/testnet/ports"
 )
 
 // childEnv makes this test binary a node instead of running tests: its
@@ -99,8 +100,9 @@ func newChild(t *testing.T, binary string) *child {
 // newChildOf is newChild with what cfg says besides directory and ports.
 func newChildOf(t *testing.T, binary string, cfg childConfig) *child {
 	t.Helper()
-	cfg.State, cfg.Listen = filepath.Join(t.TempDir(), "node"), "127.0.0.1:0"
-	cfg.PeerListen = []string{"/ip4/127.0.0.1/tcp/0"}
+	port := ports.Take(t)
+	cfg.State, cfg.Listen = filepath.Join(t.TempDir(), "node"), "127.0.0.1:"+port
+	cfg.PeerListen = []string{"/ip4/127.0.0.1/tcp/" + port}
 	c := &child{t: t, binary: binary, cfg: cfg}
 	c.start()
 	t.Cleanup(c.kill)

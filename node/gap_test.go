@@ -37,7 +37,7 @@ func TestLostStoreIsAGap(t *testing.T) {
 
 	// A node that only starts again has lost nothing: the device, which watches
 	// there again before the next post comes, is told of no gap.
-	start(t, lose(t, n, cfg))
+	n = start(t, lose(t, n, cfg))
 	servedAgain(t, laptop)
 	publish(t, phone, "two")
 	w.want("two")

@@ -223,7 +223,7 @@ func (h *homestead) storeSize(i int) (size int64) {
 // lie in a drawer": day by day, with a node or a device switched off and on again
 // once in a while. MESHPRESENCE_SLOW=1 lives two years of it.
 func TestHousehold(t *testing.T) {
-	days, every := 40, 13 // a restart every so many days
+	days, every := 60, 19 // a restart every so many days
 	if os.Getenv("MESHPRESENCE_SLOW") == "1" {
 		days, every = 2*365, 60
 	} else {

@@ -18,6 +18,7 @@ import (
 	"meshpresence/internal/record"
 	"meshpresence/node/access"
 	"meshpresence/node/client"
+	"meshpresence/testnet/ports"
 )
 
 // household is a node, and a second one's state directory with keys and no realm.
@@ -46,8 +47,9 @@ func newHousehold(t *testing.T) *household {
 }
 
 func quietConfig(t *testing.T, dir string) Config {
+	port := ports.Take(t)
 	return Config{
-		State: dir, Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"}, SyncEvery: time.Second,
+		State: dir, Listen: "127.0.0.1:" + port, PeerListen: []string{"/ip4/127.0.0.1/tcp/" + port}, SyncEvery: time.Second,
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)).With("who", filepath.Base(dir)),
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"meshpresence/node"
 	"meshpresence/node/client"
+	"meshpresence/testnet/ports"
 )
 
 func TestMain(m *testing.M) {
@@ -47,8 +48,9 @@ func logTo(t *testing.T, who string) *slog.Logger {
 // loopback is a node's configuration for a test: every port is taken by chance,
 // and accounts need no code.
 func loopback(t *testing.T, dir string) node.Config {
+	port := ports.Take(t)
 	return node.Config{
-		State: dir, Listen: "127.0.0.1:0", PeerListen: []string{"/ip4/127.0.0.1/tcp/0"},
+		State: dir, Listen: "127.0.0.1:" + port, PeerListen: []string{"/ip4/127.0.0.1/tcp/" + port},
 		SyncEvery: time.Second, Log: logTo(t, filepath.Base(dir)), OpenAccounts: true,
 	}
 }

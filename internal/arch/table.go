@@ -111,6 +111,7 @@ var Table = []Row{
 	{Floor: TestFloor, Path: "testnet/docker/device", Any: true},
 	{Floor: TestFloor, Path: "testnet/hostile", Any: true, Modules: []string{libp2p, multiaddr, xsys}},
 	{Floor: TestFloor, Path: "testnet/lab", Any: true, Modules: []string{xsys}},
+	{Floor: TestFloor, Path: "testnet/ports", Any: true},
 	{Floor: TestFloor, Path: "testnet/sim", Any: true},
 	{Floor: TestFloor, Path: "testnet/swarm", Any: true},
 }

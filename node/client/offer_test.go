@@ -10,6 +10,7 @@ import (
 	"meshpresence/discovery"
 	"meshpresence/internal/record"
 	"meshpresence/node/access"
+	"meshpresence/testnet/ports"
 )
 
 func offered(t *testing.T, c *Client) *Offer {
@@ -43,7 +44,7 @@ func joins(t *testing.T, o *Offer, node string) {
 // that started again and forgot it.
 func TestOfferIsEnteredAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "node")
-	address, stop, err := StartNode(t.Context(), dir, "127.0.0.1:0")
+	address, stop, err := StartNode(t.Context(), dir, "127.0.0.1:"+ports.Take(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"meshpresence/internal/udf"
 	"meshpresence/node"
 	"meshpresence/node/client"
+	"meshpresence/testnet/ports"
 )
 
 func TestMain(m *testing.M) {
@@ -57,14 +58,15 @@ type site struct {
 	cfg node.Config
 }
 
-// startNode runs a node on ports taken by chance until the test ends. A realm of
+// startNode runs a node on free ports until the test ends. A realm of
 // one, unless the realm of another site is given. It tells nobody its
 // addresses, so peers meet only as they are told to.
 func startNode(t testing.TB, realm *site, peers ...string) *site {
 	t.Helper()
+	port, quic := ports.Take(t), ports.Take(t)
 	s := &site{cfg: node.Config{
-		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:0",
-		PeerListen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}, Announce: []string{}, Peers: peers,
+		State: filepath.Join(t.TempDir(), "node"), Listen: "127.0.0.1:" + port,
+		PeerListen: []string{"/ip4/127.0.0.1/tcp/" + port, "/ip4/127.0.0.1/udp/" + quic + "/quic-v1"}, Announce: []string{}, Peers: peers,
 		SyncEvery: 250 * time.Millisecond, OpenAccounts: true, HandshakeRate: 10_000, Log: logTo(t, t.Name()),
 	}}
 	if realm != nil {
