@@ -27,6 +27,7 @@ const (
 type forward struct {
 	to    key.Hash
 	facts []*record.Fact
+	until time.Time // nobody waits for the answer any more; zero: somebody does
 	ask   func(ctx context.Context)
 	then  func(now time.Time, kept bool)
 }
@@ -34,8 +35,8 @@ type forward struct {
 // copyTo asks a second home of the account for a copy and calls then, in the
 // loop, with how many homes have the facts synced: at once when this is the
 // only home, else when one confirmed or all that are in reach said no, at the
-// latest after CopyWait. Delivery never waits for it. A node whose clock is off
-// counts for none itself (federation.md, promise 5).
+// latest after CopyWait for each of them. Delivery never waits for it. A node
+// whose clock is off counts for none itself (federation.md, promise 5).
 func (n *Node) copyTo(now time.Time, account key.Hash, facts []*record.Fact, then func(now time.Time, copies int, code mpp.Code)) {
 	mine := 0
 	if n.reg.Keeps(n.wall.Now(), n.id, account) && !n.fed.Clocks().Off() {
@@ -51,22 +52,23 @@ func (n *Node) copyTo(now time.Time, account key.Hash, facts []*record.Fact, the
 		then(now, 1, mpp.CodeOK)
 		return
 	}
-	n.askHomes(now, others, facts, mine, then)
+	until := now.Add(time.Duration(len(others)) * CopyWait)
+	n.askHomes(now, until, others, facts, mine, then)
 }
 
 // askHomes tries the other homes one after another, connected ones first.
-func (n *Node) askHomes(now time.Time, homes []key.Hash, facts []*record.Fact, copies int, then func(time.Time, int, mpp.Code)) {
+func (n *Node) askHomes(now, until time.Time, homes []key.Hash, facts []*record.Fact, copies int, then func(time.Time, int, mpp.Code)) {
 	homes = n.fed.ConnectedFirst(homes)
-	if len(homes) == 0 {
+	if len(homes) == 0 || !now.Before(until) {
 		then(now, copies, mpp.CodeFewerCopies)
 		return
 	}
-	f := forward{to: homes[0], facts: facts, then: func(now time.Time, kept bool) {
+	f := forward{to: homes[0], facts: facts, until: until, then: func(now time.Time, kept bool) {
 		switch {
 		case !kept:
-			n.askHomes(now, homes[1:], facts, copies, then)
+			n.askHomes(now, until, homes[1:], facts, copies, then)
 		case copies == 0 && len(homes) > 1:
-			n.askHomes(now, homes[1:], facts, 1, then)
+			n.askHomes(now, until, homes[1:], facts, 1, then)
 		case copies == 0:
 			then(now, 1, mpp.CodeFewerCopies)
 		default:
@@ -136,20 +138,27 @@ func (n *Node) runErrand(f forward) {
 	n.post(func(now time.Time) { f.then(now, true) })
 }
 
+// forwardGroup asks one home for copies. What waited too long behind a home that
+// does not answer is not asked for: anti-entropy brings it.
 func (n *Node) forwardGroup(group []forward) {
-	ctx, cancel := context.WithTimeout(context.Background(), CopyWait)
+	began := time.Now()
+	ctx, cancel := context.WithDeadline(context.Background(), began.Add(CopyWait))
 	defer cancel()
 	var facts []*record.Fact
 	for _, f := range group {
-		facts = append(facts, f.facts...)
+		if f.until.IsZero() || began.Before(f.until) {
+			facts = append(facts, f.facts...)
+		}
 	}
 	kept := make(map[key.Hash]bool, len(facts))
-	results, err := n.fed.Forward(ctx, group[0].to, facts)
-	if err != nil {
-		n.log.Debug("asking a home for copies", "node", group[0].to.Short(), "err", err)
-	}
-	for _, r := range results {
-		kept[r.Hash] = r.Code == mpp.CodeOK
+	if len(facts) > 0 {
+		results, err := n.fed.Forward(ctx, group[0].to, facts)
+		if err != nil {
+			n.log.Debug("asking a home for copies", "node", group[0].to.Short(), "err", err)
+		}
+		for _, r := range results {
+			kept[r.Hash] = r.Code == mpp.CodeOK
+		}
 	}
 	n.post(func(now time.Time) {
 		for _, f := range group {
