@@ -127,13 +127,8 @@ func saveFact(path string, f *record.Fact) error { return saveFile(path, f.Appen
 // saveFile replaces a file beside the keys: after a crash it is the old one or the
 // new one.
 func saveFile(path string, b []byte) error {
-	tmp, err := os.OpenFile(path+".tmp", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := key.WriteFile(path, b); err != nil {
 		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
 	}
-	_, err = tmp.Write(b)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", filepath.Base(path), err)
-	}
-	return os.Rename(tmp.Name(), path)
+	return nil
 }

@@ -54,9 +54,9 @@ func readPrivate(path string) ([]byte, error) {
 	return b, nil
 }
 
-// writePrivate replaces path atomically by a file of mode 0600: after a crash
-// either the old bytes or the new ones are there, whole.
-func writePrivate(path string, b []byte) (err error) {
+// WriteFile replaces path atomically by a file of mode 0600: after a crash either
+// the old bytes or the new ones are there, whole, and once it returned, the new.
+func WriteFile(path string, b []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*") // made 0600
 	if err != nil {

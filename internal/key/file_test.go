@@ -165,7 +165,7 @@ func TestNotKeyFiles(t *testing.T) {
 		"too long":           good + strings.Repeat("#", maxFile),
 		"loose bits":         strings.TrimSuffix(good, private) + private[:len(private)-2] + "B\n",
 	} {
-		if err := writePrivate(path, []byte(text)); err != nil {
+		if err := WriteFile(path, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := LoadDevice(path); !errors.Is(err, ErrFile) && !errors.Is(err, ErrKey) {
@@ -197,14 +197,14 @@ func TestPassphrase(t *testing.T) {
 	}
 	// Role, public key, cost and salt are bound to what is sealed.
 	realm := bytes.Replace(text, []byte("mpp-key/1 account"), []byte("mpp-key/1 realm"), 1)
-	if err := writePrivate(path, realm); err != nil {
+	if err := WriteFile(path, realm); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadRealm(path, pass); !errors.Is(err, ErrPassphrase) {
 		t.Errorf("an account file as a realm's: %v", err)
 	}
 	for _, change := range [][2]string{{"argon2id 1 64 1", "argon2id 2 64 1"}, {"argon2id 1 64 1", "argon2id 1 65 1"}, {"public A", "public E"}} {
-		if err := writePrivate(path, bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)); err != nil {
+		if err := WriteFile(path, bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := LoadAccount(path, pass); !errors.Is(err, ErrPassphrase) {

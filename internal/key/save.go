@@ -128,7 +128,7 @@ func (s signing) saveGuarded(path string, role Role, c cost, passphrase []byte) 
 }
 
 func (f *file) save(path string) error {
-	if err := writePrivate(path, f.append(nil)); err != nil {
+	if err := WriteFile(path, f.append(nil)); err != nil {
 		return fmt.Errorf("save %s key to %s: %w", f.role, path, err)
 	}
 	return nil
