@@ -79,7 +79,8 @@
 // An account leaves when its home fact named this node and does no more, or has
 // not for an hour (OURS: so the node that gave its word to somebody who went away
 // halfway is free again). A home that is in reach confirms all that is held here,
-// page by page, and only then this node signs Ended; until then it carries on.
+// page by page, and only then this node signs Ended; until then it carries on. One
+// that nobody came with for an hour leaves too.
 //
 // # Where devices are
 //

@@ -136,6 +136,9 @@ func (n *Node) end(account key.Hash) {
 	if err := n.sign(base, &record.Host{Ended: true}); err != nil {
 		n.log.Error("signing the end of a host fact", "err", err)
 	}
+	delete(n.parting.named, account)
+	delete(n.parting.unnamed, account)
+	delete(n.joins.fresh, account)
 }
 
 // reviewHomes hands over the accounts whose newest home fact names this node no
@@ -145,10 +148,34 @@ func (n *Node) reviewHomes(now time.Time) {
 		switch {
 		case n.parting.dropped[account]:
 			n.end(account) // its word came back from another node
+		case n.deserted(now, account):
+			n.end(account)
 		case n.leaves(now, account):
 			n.handOver(now, account)
 		}
 	}
+}
+
+// deserted reports whether nobody came for long with an account that this node
+// gave its word for: there is nothing to hand over, and others need the room. OURS:
+// a code that was used halfway, or a member that proposes accounts which nobody
+// has, would else take it for good.
+func (n *Node) deserted(now time.Time, account key.Hash) bool {
+	if n.reg.AccountKeySum(account).Count > 0 {
+		if n.reg.Current(registry.HomeKey(account)) == nil {
+			delete(n.parting.unnamed, account) // they have come; its hour begins anew
+		}
+		return false
+	}
+	return now.Sub(n.parting.since(account, now)) >= leaveAfter
+}
+
+// since is when it was first seen that an account does not name this node.
+func (p parting) since(account key.Hash, now time.Time) time.Time {
+	if _, seen := p.unnamed[account]; !seen {
+		p.unnamed[account] = now
+	}
+	return p.unnamed[account]
 }
 
 // leaves reports whether an account goes: its home fact named this node and does
@@ -164,11 +191,7 @@ func (n *Node) leaves(now time.Time, account key.Hash) bool {
 		delete(p.unnamed, account)
 		return false
 	}
-	first, seen := p.unnamed[account]
-	if !seen {
-		first = now
-		p.unnamed[account] = now
-	}
+	first := p.since(account, now)
 	return p.named[account] || now.Sub(first) >= leaveAfter
 }
 
@@ -220,6 +243,4 @@ func (n *Node) handedOver(now time.Time, account, to key.Hash) {
 	n.log.Info("keeping an account no more: another home has all of it", "account", account.String(), "home", to.Short())
 	n.end(account)
 	n.commit(now, true, nil)
-	delete(n.parting.named, account)
-	delete(n.parting.unnamed, account)
 }

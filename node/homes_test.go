@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"meshpresence/internal/key"
 	"meshpresence/node"
 	"meshpresence/node/client"
 	"meshpresence/node/mpp"
@@ -104,6 +105,23 @@ func TestNeverNamedHomeEnds(t *testing.T) {
 	wakeNode(t, third)
 	for _, n := range all {
 		shaped(t, n, account, func(s node.Shape) bool { return s.Hosts == 2 && s.Ended == 1 })
+	}
+}
+
+// An account that nobody came with does not take the room of another for good.
+func TestDesertedAccountEnds(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	nobody := key.Hash{1}
+	n.Keep(testContext(t), nobody)
+	wakeNode(t, n)
+	if s := n.Shape(testContext(t), nobody.String()); s.Hosts != 1 || s.Ended != 0 {
+		t.Fatalf("it ended at once: %+v", s)
+	}
+	n.Left(testContext(t))
+	wakeNode(t, n)
+	if s := n.Shape(testContext(t), nobody.String()); s.Hosts != 0 || s.Ended != 1 {
+		t.Errorf("the node knows %+v, want that it ended", s)
 	}
 }
 
