@@ -108,6 +108,28 @@ func TestNeverNamedHomeEnds(t *testing.T) {
 	}
 }
 
+// A node that was away when the account's last home ended learns of it, and does
+// not carry the account for the rest of that home's 30 days.
+func TestLastHomeEndsForThoseAway(t *testing.T) {
+	t.Parallel()
+	nodes, configs := realmOf(t, "a", "b")
+	a, b := nodes[0], nodes[1]
+	b.LimitAccounts(testContext(t), -1) // it is no home
+	phone := account(t, "phone", a)
+	publish(t, phone, "before")
+	account := phone.Profile().Account()
+	agree(t, a, b)
+	phone.Close()
+	cfg := configs[1]
+	cfg.Peers = a.PeerAddresses()[:1]
+	cfg = lose(t, b, cfg)
+	if err := a.Drop(testContext(t), account); err != nil {
+		t.Fatal(err)
+	}
+	b = start(t, cfg)
+	shaped(t, b, account, func(s node.Shape) bool { return s.Hosts == 0 && s.Ended == 1 })
+}
+
 // An account that nobody came with does not take the room of another for good.
 func TestDesertedAccountEnds(t *testing.T) {
 	t.Parallel()

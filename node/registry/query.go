@@ -31,17 +31,23 @@ func (r *Registry) Sums(now wall.Time) []AccountSum {
 }
 
 // Rows returns up to limit facts of an account, or of the realm for the zero
-// account, in the order of their hashes, from the first after one.
+// account, in the order of their hashes, from the first after one. Of an account
+// that nobody vouches for they are the host facts: a node that was away when the
+// last of them Ended would else go on carrying it.
 func (r *Registry) Rows(now wall.Time, account, after key.Hash, limit int) []*record.Fact {
-	facts := r.members
+	facts, hostsOnly := r.members, false
 	if account != (key.Hash{}) {
-		if !r.Carried(now, account) {
+		a := r.accounts[account]
+		if a == nil {
 			return nil
 		}
-		facts = r.accounts[account].facts
+		facts, hostsOnly = a.facts, !r.Carried(now, account)
 	}
 	var rows []*record.Fact
 	for _, f := range facts {
+		if hostsOnly && f.Kind != record.KindHost {
+			continue
+		}
 		if h := f.Hash(); bytes.Compare(h[:], after[:]) > 0 {
 			rows = append(rows, f)
 		}
