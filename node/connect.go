@@ -17,7 +17,7 @@ const maxPeers = 8
 // The attach fact came in a fact request before.
 func (n *Node) serveConnect(req request, m *mpp.ConnectRequest) {
 	s := req.session
-	if !s.spend(req.now, costList) { // what the device lacks is looked for
+	if !n.spend(req, costList) { // what the device lacks is looked for
 		n.refuse(req, mpp.CodeQuota)
 		return
 	}

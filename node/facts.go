@@ -17,7 +17,7 @@ import (
 // what the device holds and gives what it wants.
 func (n *Node) serveFacts(req request, m *mpp.FactRequest) {
 	s := req.session
-	if !s.spend(req.now, costOf(m)) {
+	if !n.spend(req, costOf(m)) {
 		n.refuse(req, mpp.CodeQuota)
 		return
 	}
@@ -47,7 +47,11 @@ func (n *Node) serveFacts(req request, m *mpp.FactRequest) {
 func costOf(m *mpp.FactRequest) int {
 	cost := len(m.Facts) * costVerify
 	for _, w := range m.Want {
-		if len(w.Hash) == 0 {
+		switch {
+		case len(w.Hash) > 0:
+		case w.Kind == string(record.KindNode):
+			cost++ // this node's card
+		default:
 			cost += costList
 		}
 	}

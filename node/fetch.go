@@ -142,7 +142,7 @@ func (n *Node) serveFetch(req request, m *mpp.FetchRequest) {
 		n.refuse(req, mpp.CodeRefused)
 		return
 	}
-	if !s.spend(req.now, costList) {
+	if !n.spend(req, costList) {
 		n.refuse(req, mpp.CodeQuota)
 		return
 	}

@@ -16,7 +16,7 @@ import (
 func (n *Node) serveJoin(req request, m *mpp.JoinRequest) {
 	step := &m.JoinStep
 	code, after := mpp.CodeQuota, (func())(nil)
-	if req.session.spend(req.now, costJoin) {
+	if n.spend(req, costJoin) {
 		code, after = n.joinStep(req, step)
 	}
 	n.answerJoin(req, step, code)

@@ -75,6 +75,7 @@ type Node struct {
 	status    mpp.Status // reused for every heartbeat
 	endpoint  mpp.EndpointResponse
 	scratch   []byte
+	shared    allowances
 	batchDue  notify.Batch
 	delivered []*notify.Item
 	fx        registry.Effects

@@ -16,7 +16,7 @@ var errDiskBusy = errors.New("writing the store: too many batches wait for the d
 
 // servePublish posts one event: merged, synced, told, copied, acknowledged.
 func (n *Node) servePublish(req request, m *mpp.PublishRequest) {
-	if !req.session.spend(req.now, costVerify) {
+	if !n.spend(req, costVerify) {
 		n.refuse(req, mpp.CodeQuota)
 		return
 	}

@@ -30,14 +30,14 @@ func (n *Node) serveDevices(req request) {
 		n.refuse(req, mpp.CodeRefused)
 		return
 	}
-	if !s.spend(req.now, costList) {
+	if !n.spend(req, costList) {
 		n.refuse(req, mpp.CodeQuota)
 		return
 	}
 	var answer mpp.Status
 	n.stamp(&answer.FromService, req, mpp.CodeOK)
 	answer.Ticks, answer.LeapSeconds = mpp.N(n.wall.Ticks()), mpp.N(leapSeconds)
-	answer.Devices, answer.More = n.fit(s, n.whereabouts(req.now, s.bound.Account))
+	answer.Devices, answer.More = n.fit(s, n.whereabouts(req.now, s.bound.Account, mpp.MaxDevices+1))
 	answer.Peers = n.fitPeers(s, &answer)
 	n.reply(req.now, s, &answer)
 }
@@ -69,15 +69,21 @@ func (n *Node) fitPeers(s *session, answer *mpp.Status) []string {
 	return peers
 }
 
-// whereabouts says of every device of an account where it is, or why it is not,
-// in the order of their hashes; those that were revoked come last.
-func (n *Node) whereabouts(now time.Time, account key.Hash) []mpp.DeviceStatus {
+// whereabouts says of an account's devices, at most so many, where they are or why
+// they are not, in the order of their hashes; those that were revoked come last.
+func (n *Node) whereabouts(now time.Time, account key.Hash, limit int) []mpp.DeviceStatus {
 	var list []mpp.DeviceStatus
 	epoch := n.reg.Epoch(account)
 	for _, f := range n.reg.Devices(account) {
+		if len(list) == limit {
+			return list
+		}
 		list = append(list, n.whereabout(now, f, epoch))
 	}
 	for _, h := range n.reg.RevokedKeys(account) {
+		if len(list) == limit {
+			return list
+		}
 		list = append(list, mpp.DeviceStatus{Id: h.String(), Status: string(mpp.ReasonRevoked)})
 	}
 	return list

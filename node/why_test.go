@@ -87,7 +87,7 @@ func (f *family) device(roles record.Roles) (*key.Device, *key.Static) {
 func (f *family) want(d *key.Device, status, comment mpp.Reason) mpp.DeviceStatus {
 	f.t.Helper()
 	id := d.Author().Hash().String()
-	for _, got := range f.node.whereabouts(f.now, f.id()) {
+	for _, got := range f.node.whereabouts(f.now, f.id(), mpp.MaxDevices) {
 		if got.Id != id {
 			continue
 		}

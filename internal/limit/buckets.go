@@ -64,10 +64,21 @@ func New(now time.Time, cfg Config) *Buckets {
 // Allow takes a token of the key's bucket and reports whether there was one.
 // scale, at least 1, makes rate and burst so many times as large.
 func (b *Buckets) Allow(now time.Time, key Key, scale int) bool {
+	return b.take(now, key, b.interval/time.Duration(max(scale, 1)))
+}
+
+// Spend takes so many tokens of the key's bucket, at least 1, or none when it
+// holds fewer, and reports whether it did.
+func (b *Buckets) Spend(now time.Time, key Key, tokens int) bool {
+	return b.take(now, key, b.interval*time.Duration(max(tokens, 1)))
+}
+
+// take moves the time at which the bucket is full on by worth.
+func (b *Buckets) take(now time.Time, key Key, worth time.Duration) bool {
 	s := &b.sets[maphash.Comparable(b.seed, key)&b.mask]
 	at := now.Sub(b.epoch)
 	i := s.find(key)
-	full := max(s.full[i], at) + b.interval/time.Duration(max(scale, 1))
+	full := max(s.full[i], at) + worth
 	if full-at > b.hold {
 		return false
 	}

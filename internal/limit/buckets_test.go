@@ -170,3 +170,19 @@ func BenchmarkAllow(b *testing.B) {
 		l.Allow(now, k, 1)
 	}
 }
+
+// What costs more takes more, all or nothing.
+func TestSpend(t *testing.T) {
+	now := time.Unix(1, 0)
+	b := New(now, Config{Rate: 10, Burst: 20})
+	key := Identity(1)
+	for _, step := range []struct {
+		after  time.Duration
+		tokens int
+		want   bool
+	}{{0, 15, true}, {0, 6, false}, {0, 5, true}, {0, 1, false}, {time.Second, 11, false}, {time.Second, 10, true}, {time.Second, 0, false}} {
+		if got := b.Spend(now.Add(step.after), key, step.tokens); got != step.want {
+			t.Errorf("%d tokens after %v: %v", step.tokens, step.after, got)
+		}
+	}
+}
