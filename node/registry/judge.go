@@ -22,10 +22,16 @@ func (r *Registry) judgeRealmKey(f *record.Fact) Verdict {
 	if f.Realm != r.realm || f.Author.Hash() != r.realm {
 		return Refused
 	}
-	if len(r.members) >= MaxMembers && r.members[f.Key()] == nil {
+	if len(r.members) >= MaxMembers && r.members[f.Key()] == nil && !r.putsOut(f) {
 		return Full
 	}
 	return Fresh
+}
+
+// putsOut reports whether a fact ends a membership: that finds room always.
+func (r *Registry) putsOut(f *record.Fact) bool {
+	e, ok := f.Body.(*record.Expelled)
+	return ok && r.MemberFact(e.Node) != nil
 }
 
 // judgeNode: a node or host fact is its node's own, and the node is a member.
