@@ -99,7 +99,7 @@ func (v *view) page() string {
 	row(faint + "device    node   deliveries   last latency" + plain)
 	row("%-9s %-6s %10s", "phone", v.net.phone.site(), "publishes")
 	for _, d := range v.net.watchers() {
-		row("%-9s %-6s %10d   %12s", d.name, d.site(), v.counts[d.name], short(v.last[d.name]))
+		row("%-9s %-6s %10d   %12s", d.name, d.site(), v.counts[d.name], v.lastOf(d.name))
 	}
 	row("")
 	s := v.ledger.sum()
@@ -112,6 +112,14 @@ func (v *view) page() string {
 	row(faint+"%s"+plain, v.note)
 	b.WriteString(clearBelow)
 	return b.String()
+}
+
+// lastOf is the latency of a device's newest delivery.
+func (v *view) lastOf(device string) string {
+	if v.counts[device] == 0 {
+		return "-"
+	}
+	return short(v.last[device])
 }
 
 func (v *view) stateOf(s *site) string {
