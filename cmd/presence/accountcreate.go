@@ -21,7 +21,7 @@ type accountCreate struct {
 func (*accountCreate) Help() string {
 	return `Makes the account's key and this device's keys, and brings the account to a node, which keeps it. A node takes an account in by a code. On the node's own machine nothing is to be typed: the daemon is asked for its address and a code. Elsewhere --code takes the code that presenced printed at its first start, or that presence admin invite prints on that machine; the pasted form mpp-join:... names the node too.
 
-The account's key is encrypted under a passphrase, asked for twice. It is needed to add, name and revoke devices, not to watch or publish. Nobody can restore it: keep a copy with presence account backup.
+The account's key is encrypted under a passphrase, asked for twice. It is needed to add, name and revoke devices, not to watch or publish. Nobody can make it again: keep a copy with presence account backup.
 
 Examples:
 
@@ -164,9 +164,9 @@ func (v *accountCreate) tell(a *app, l *line) error {
 	for _, h := range oneEach(r.Homes) {
 		lines = append(lines, "kept at   "+h)
 	}
-	advice := "Nobody can restore the account's key: keep a copy off this machine, with"
+	advice := "Nobody can make the account's key again: keep a copy off this machine, with"
 	if !r.Encrypted {
-		advice = "The account's key lies in clear, and nobody can restore it: keep a copy with"
+		advice = "The account's key lies in clear, and nobody can make it again: keep a copy with"
 	}
 	lines = append(lines, advice, "  presence account backup FILE", "Let another device in with", "  presence device add")
 	return a.emit(r, lines...)

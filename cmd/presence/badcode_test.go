@@ -168,7 +168,7 @@ func TestChangedFingerprint(t *testing.T) {
 	_, address, fingerprint := startNode(t)
 	const other = "MCCR-IPW7-AUHT-I7HV-FX4A-CLD3-LU7E"
 	presence(t, "--node", address+"/"+other, "ping").says(t, exitRefused, "presence: reaching "+address+"/"+other+", where "+fingerprint+" is now: the node has another key than the pinned one\n"+
-		"someone may be in between, or it was set up anew; compare with the fingerprint\nthat the node itself prints\n")
+		"someone may be in between, or it was set up anew: compare with the fingerprint\nthat the node itself prints, and give --node that address once if it is the same\n")
 }
 
 func TestCutAfter(t *testing.T) {

@@ -44,22 +44,23 @@ func (v *deviceList) Run(a *app) error {
 		return client.ErrNoAccount
 	}
 	r := devices{Schema: "presence.device-list/1", Account: p.Account(), Devices: []listed{}}
-	var lines []string
+	wide := 0
 	for _, d := range p.Devices() {
 		one := listed{Device: d.ID, Name: textOrNull(d.Name), Roles: list(d.Roles.Strings()), Self: d.ID == p.Device()}
 		r.Devices = append(r.Devices, one)
-		lines = append(lines, one.line())
+		wide = max(wide, width(shownName(one.Name)))
+	}
+	var lines []string
+	for _, d := range r.Devices {
+		lines = append(lines, d.line(wide))
 	}
 	return a.emit(r, lines...)
 }
 
-// line is a device for people: its name, its id's beginning, its roles.
-func (d listed) line() string {
-	name := "unnamed"
-	if d.Name != nil {
-		name = printable(*d.Name)
-	}
-	text := name + "  " + short(d.Device) + "  (" + strings.Join(d.Roles, ", ") + ")"
+// line is a device for people: its name in a column of a width, its id's
+// beginning, its roles.
+func (d listed) line(wide int) string {
+	text := pad(shownName(d.Name), wide) + "  " + short(d.Device) + "  (" + strings.Join(d.Roles, ", ") + ")"
 	if d.Self {
 		text += "  this device"
 	}

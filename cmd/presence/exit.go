@@ -67,7 +67,7 @@ var known = []struct {
 }{
 	{is: client.ErrNoNode, text: "no node is known", code: exitUsage, whole: true, hint: waysToANode},
 	{is: client.ErrFingerprint, text: "the node has another key than the pinned one", code: exitRefused,
-		hint: "someone may be in between, or it was set up anew; compare with the fingerprint that the node itself prints"},
+		hint: "someone may be in between, or it was set up anew: compare with the fingerprint that the node itself prints, and give --node that address once if it is the same"},
 	{is: client.ErrNoAnswer, text: "no node answered in time", code: exitNoAnswer,
 		hint: "check that the node runs, and that UDP reaches it"},
 	{is: client.ErrWaits, text: "the post waits on this device: the account has no key to seal to that every device may have", code: exitLess, whole: true,

@@ -112,6 +112,23 @@ func oneEach(addresses []string) (nodes []string) {
 	return nodes
 }
 
+// shownName is the name of a device in a list.
+func shownName(name *string) string {
+	if name == nil {
+		return "unnamed"
+	}
+	return printable(*name)
+}
+
+// width is how many characters a text has; those that take two columns count
+// as one.
+func width(text string) int { return utf8.RuneCountInString(text) }
+
+// pad fills a column.
+func pad(text string, wide int) string {
+	return text + strings.Repeat(" ", max(0, wide-width(text)))
+}
+
 // plural is a count with its noun.
 func plural(n int, noun string) string {
 	if n == 1 {

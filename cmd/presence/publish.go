@@ -72,7 +72,7 @@ func (v *publish) Run(a *app) error {
 	}
 	l, err := a.reach(p)
 	if err != nil {
-		return err
+		return notPosted(err)
 	}
 	defer l.close()
 	receipt, err := l.Publish(l.ctx, post)
@@ -89,6 +89,15 @@ func (v *publish) Run(a *app) error {
 		return &fault{err: fmt.Errorf("the post is at one node so far (%v)", receipt.Code), code: receipt.Code.Exit(), hint: receipt.Code.Sentence()}
 	}
 	return nil
+}
+
+// notPosted adds to the silence of every node that nothing was kept either.
+func notPosted(err error) error {
+	f := explain(err)
+	if f.code == exitUnreachable {
+		f.hint = "nothing was posted, and nothing kept; " + f.hint
+	}
+	return f
 }
 
 // unanswered is the end of a post that no node acknowledged.

@@ -39,8 +39,8 @@ func TestRealmKeyInADrawer(t *testing.T) {
 	file, clearly := filepath.Join(dir, "drawer.key"), filepath.Join(dir, "clear.key")
 	n := startNodeWith(t, node.Config{})
 	invite := []string{"--node", n.DeviceAddress(), "realm", "invite", "--yes"}
-	presence(t, invite...).says(t, exitUsage, "presence: the realm's key is not on this machine\n"+
-		"give it with --realm-key FILE, or run this where a node of the realm runs that\nstill has it in its state directory, as keys/realm.key\n")
+	presence(t, invite...).says(t, exitUnreachable, "presence: no daemon answers here that could say where the realm's key is\n"+
+		"start one with: presenced; one with another --state is named with --admin\nSTATE/admin.sock; or give the key with --realm-key FILE, and a node with --node\n")
 	presence(t, append(invite, "--realm-key", file)...).wants(t, exitError, "", "no such file")
 	presenceWith(t, &scripted{answers: []string{"a", "a"}}, "", "realm", "create", file).wants(t, exitOK, "realm     ", "")
 	presence(t, append(invite, "--realm-key", file)...).says(t, exitUsage,

@@ -30,11 +30,13 @@ func (k *realmKey) open(a *app) (*line, *client.RealmKey, error) {
 		if k.RealmKey == "" {
 			k.RealmKey = view.RealmKey
 		}
-	case k.Admin != "" || k.RealmKey == "" && !errors.Is(err, admin.ErrNoDaemon):
+	case k.Admin == "" && k.RealmKey == "" && errors.Is(err, admin.ErrNoDaemon):
+		return nil, nil, &fault{err: errors.New("no daemon answers here that could say where the realm's key is"), code: exitUnreachable, hint: waysToADaemon}
+	case k.Admin != "" || k.RealmKey == "":
 		return nil, nil, err
 	}
 	if k.RealmKey == "" {
-		return nil, nil, usage(waysToARealmKey, "the realm's key is not on this machine")
+		return nil, nil, usage(waysToARealmKey, "the realm's key is not in the state of this machine's node")
 	}
 	key, err := k.load(a)
 	if err != nil {
@@ -43,6 +45,9 @@ func (k *realmKey) open(a *app) (*line, *client.RealmKey, error) {
 	l, err := a.reachNode()
 	return l, key, err
 }
+
+const waysToADaemon = `start one with: presenced; one with another --state is named with --admin
+STATE/admin.sock; or give the key with --realm-key FILE, and a node with --node`
 
 const waysToARealmKey = `give it with --realm-key FILE, or run this where a node of the realm runs that
 still has it in its state directory, as keys/realm.key`

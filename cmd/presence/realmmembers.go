@@ -34,15 +34,20 @@ func (v *realmMembers) Run(a *app) error {
 	}
 	r := members{Schema: "presence.realm-members/1", Realm: view.Realm, Members: list(view.Members)}
 	lines := []string{"realm     " + printable(view.Realm)}
+	wide := 0
 	for _, m := range view.Members {
-		lines = append(lines, "node      "+memberLine(m))
+		wide = max(wide, width(nodeState(m)))
+	}
+	for _, m := range view.Members {
+		lines = append(lines, "node      "+memberLine(m, wide))
 	}
 	return a.emit(r, lines...)
 }
 
-// memberLine is a node of the realm for people.
-func memberLine(m admin.Member) string {
-	return printable(short(m.Node) + "  " + nodeState(m) + "  " + strings.Join(oneEach(m.Addresses), " "))
+// memberLine is a node of the realm for people, its state in a column of a
+// width.
+func memberLine(m admin.Member, wide int) string {
+	return strings.TrimRight(printable(short(m.Node)+"  "+pad(nodeState(m), wide)+"  "+strings.Join(oneEach(m.Addresses), " ")), " ")
 }
 
 // nodeState says how a node of the realm is known to be.

@@ -128,7 +128,7 @@ func (s standing) lines() []string {
 	add("device", "%s %s", s.Name, s.Device)
 	add("account", "%s", or(s.Account, "none"))
 	add("profile", "%s", s.Profile)
-	add("node", "%s", or(s.Node, "none in reach"))
+	add("node", "%s", or(s.Node, "none serves this device"))
 	if s.RTT != nil {
 		add("", "sees %s, answers in %.1f ms", or(s.Endpoint, "no address"), *s.RTT)
 	}
@@ -139,8 +139,12 @@ func (s standing) lines() []string {
 	for _, n := range oneEach(s.Nodes) {
 		add("also", "%s", n)
 	}
+	wide := 0
 	for _, d := range s.Devices {
-		add("member", "%s %s (%s)%s", or(d.Name, "unnamed"), short(d.Device), strings.Join(d.Roles, ", "), d.where())
+		wide = max(wide, width(shownName(d.Name)))
+	}
+	for _, d := range s.Devices {
+		lines = append(lines, "member    "+pad(shownName(d.Name), wide)+" "+printable(fmt.Sprintf("%s (%s)%s", short(d.Device), strings.Join(d.Roles, ", "), d.where())))
 	}
 	switch {
 	case s.Kept == nil || *s.Kept == 0:

@@ -31,9 +31,9 @@ func TestStatusLines(t *testing.T) {
 		"node      mpp://192.0.2.7:6770/MA",
 		"kept at   mpp://192.0.2.7:6770/MA",
 		"also      mpp://192.0.2.8:6770/MB",
-		"member    laptop aaaaaaaa (watch, publish), this device",
+		"member    laptop    aaaaaaaa (watch, publish), this device",
 		`member    pho\x1bne cccccccc (watch): watching at dddddddd since 2026-05-01 18:03:22, heard 2026-05-01 18:04:22`,
-		"member    unnamed eeeeeeee (publish): never-attached",
+		"member    unnamed   eeeeeeee (publish): never-attached",
 		"To do: Only one node keeps the account: presence account home add ADDRESS.",
 	}
 	if got := s.lines(); !slices.Equal(got, want) {

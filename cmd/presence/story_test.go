@@ -159,7 +159,7 @@ func TestPassphrase(t *testing.T) {
 
 	write("hunter2\r\nand more\n", 0o600)
 	r := presence(t, fromFile...)
-	r.wants(t, exitOK, "Nobody can restore the account's key", "")
+	r.wants(t, exitOK, "Nobody can make the account's key again", "")
 	key, err := os.ReadFile(filepath.Join(dir, ".config", "presence", "default", "account.key"))
 	if err != nil || !bytes.Contains(key, []byte("argon2id")) || strings.Contains(r.String(), "hunter2") {
 		t.Errorf("the account's key: %q, %v", key, err)
@@ -178,7 +178,7 @@ func TestNobodyAnswers(t *testing.T) {
 	who := &scripted{answers: []string{"secret", "secret", "secret"}, before: func() { n.Close() }}
 	presenceWith(t, who, "", append(quick, "account", "create")...).wants(t, exitNoAnswer, "", "no node answered in time")
 	presence(t, append(quick, "ping")...).wants(t, exitUnreachable, "", "check that the node runs")
-	presence(t, append(quick, "status")...).wants(t, exitUnreachable, "node      none in reach\n", "no node answered")
+	presence(t, append(quick, "status")...).wants(t, exitUnreachable, "node      none serves this device\n", "no node answered")
 	// The key made first is asked for, once, by its own name.
 	presenceWith(t, who, "", append(quick, "account", "create", "--name", "other")...).wants(t, exitUsage, "", "leave --name out")
 }

@@ -18,7 +18,7 @@ type watch struct {
 
 // Help is shown by --help.
 func (*watch) Help() string {
-	return `First comes what was posted while this device was away, then each event as it is posted, every one once. Ctrl-C ends it with exit code 0.
+	return `First comes what was posted while this device was away, then each event as it is posted, every one once. Events that this device cannot read, as those from before its time, are told of once. Ctrl-C ends it with exit code 0.
 
 CMD is split into words as a shell would, with '...', "..." and \, and started without a shell; for one, write sh -c '...'. It finds PRESENCE_CHANNEL, PRESENCE_LABEL, PRESENCE_SEQUENCE, PRESENCE_SERIAL, PRESENCE_PUBLISHER, PRESENCE_NAME, PRESENCE_TIME, PRESENCE_HASH and PRESENCE_SEALED in its environment, and PRESENCE_PROFILE of this device. One runs at a time, for at most a minute. One that fails is told, and makes the exit code of a watch with --count 6.
 
@@ -92,9 +92,13 @@ func (v *watch) what() string {
 // follow prints the events as they come.
 func (v *watch) follow(a *app, l *line, run *handler) error {
 	count, failed := 0, 0
+	unread := "" // what was told last of events that cannot be read
 	for e, err := range l.Watch(l.ctx, v.Channels...) {
 		if errors.Is(err, client.ErrUnreadable) {
-			a.note("%s", printable(err.Error()))
+			if text := err.Error(); text != unread {
+				a.note("%s", printable(text))
+				unread = text
+			}
 			continue
 		}
 		if err != nil {

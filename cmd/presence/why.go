@@ -14,7 +14,7 @@ type why struct {
 
 // Help is shown by --help.
 func (*why) Help() string {
-	return `Says in words where a device of the account is, since when and when it was heard, or why it is not there and what to do. It is the word of the node that is asked: another one may know better. Nobody can tell a device that is off from one that is cut off, so that is called unknown. The exit code is 7 when the account has no such device.
+	return `Says in words where a device of the account is, since when and when it was heard, or why it is not there and what to do. It is the word of the node that is asked: another one may know better. Nobody can tell a device that is off from one that is cut off, so that is called unknown, after three heartbeats of silence: 75s at the usual pace. The exit code is 7 when the account has no such device.
 
 Examples:
 
@@ -49,6 +49,9 @@ type further struct {
 
 // Run asks about one device.
 func (v *why) Run(a *app) error {
+	if v.Device == "" {
+		return usage("see: presence device list", "no device was named")
+	}
 	p, err := a.openProfile()
 	if err != nil {
 		return err
