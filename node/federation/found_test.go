@@ -38,12 +38,11 @@ func TestFoundMembersMeet(t *testing.T) {
 			pair[1].door.has(t, f)
 		}
 	}
-	a.f.links.mu.RLock()
-	wanted := a.f.links.peers[b.id()].wanted
-	a.f.links.mu.RUnlock()
-	if !wanted {
-		t.Error("a member that was found is not redialled as members are")
-	}
+	until(t, "a member that was found is redialled as members are", func() bool {
+		a.f.links.mu.RLock()
+		defer a.f.links.mu.RUnlock()
+		return a.f.links.peers[b.id()].wanted
+	})
 }
 
 // "mDNS finds addresses, never admits": a neighbour of another realm is dialled,

@@ -322,6 +322,7 @@ func TestRevokedDeviceOnlineAtThreeNodes(t *testing.T) {
 		}
 	}
 	agree(t, x.nodes...)
+	x.again() // gossip repeats for a while what it passed on before the revocation
 
 	auditors := x.audit()
 	smuggler := x.member(x.nodes...)

@@ -67,6 +67,19 @@ func (x *trio) heal() {
 	x.t.Logf("agreed %v after the heal, redials included; a sync interval is %v", time.Since(healed).Round(time.Millisecond), x.nodes[0].cfg.SyncEvery)
 }
 
+// again stops the nodes and starts them on their directories, and waits until
+// they hold the same.
+func (x *trio) again() {
+	x.t.Helper()
+	for _, n := range x.nodes {
+		check(x.t, n.Close())
+	}
+	for _, n := range x.nodes {
+		n.run(x.t)
+	}
+	agree(x.t, x.nodes...)
+}
+
 // member joins the realm with a hostile member connected to these nodes only.
 func (x *trio) member(to ...*site) *hostile.Member {
 	x.t.Helper()
