@@ -63,6 +63,10 @@ func parseFlags(args []string) (o options, err error) {
 	if err = f.Parse(args); err != nil {
 		return o, err
 	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(f.Output(), "testnet: %q is not an argument; see -h\n", f.Arg(0))
+		return o, errors.New("usage")
+	}
 	switch o.fail {
 	case "", failCut, failLose, failRepeat:
 		return o, nil

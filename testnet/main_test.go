@@ -61,6 +61,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"-fail"}, options{}, false},
 		{[]string{"-twice"}, options{}, false},
 		{[]string{"-h"}, options{}, false},
+		{[]string{"once"}, options{}, false},
 	} {
 		got, err := parseFlags(test.args)
 		if (err == nil) != test.ok {

@@ -21,6 +21,10 @@ func main() {
 	flag.DurationVar(&o.move, "move", 10*time.Second, "with -once: how long devices may take to leave a killed node")
 	flag.StringVar(&o.project, "project", "meshpresence", "name of the compose project")
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "testnet/docker: %q is not an argument; see -h\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	err := run(ctx, o, os.Stdout)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "testnet/docker:", err)
