@@ -15,6 +15,7 @@
 //	founding       a new account's first facts, until a node took them
 //	state.json     serials and sequences used, what was received
 //	outbox/        posts that fewer than two homes have, a file each
+//	waiting/       posts that wait for an epoch to seal to, in clear, a file each
 //	lock           taken for moments by processes that share the profile
 //
 // Everything but the keys and state.json comes back from any node of the
