@@ -254,6 +254,7 @@ func TestTwoHoldersSignAtOnce(t *testing.T) {
 			if changed == c.whole {
 				t.Errorf("the repair changed something: %v, want %v", changed, !c.whole)
 			}
+			agree(t, x.nodes...) // each device asks the node where it is
 			receipts, payloads := e.post(devices, "after the repair")
 			if len(payloads) != len(devices) {
 				t.Errorf("%d of %d devices could post after the repair", len(payloads), len(devices))
