@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,9 @@ const (
 )
 
 func TestKillTwoOfThree(t *testing.T) {
+	if os.Getenv(killsEnv) == "" {
+		t.Skip("three nodes and twelve devices: set " + killsEnv + "=10 to run it")
+	}
 	t.Parallel()
 	seed := setting(t, seedEnv, rand.Uint64())
 	rounds := int(setting(t, killsEnv, fewKills))
