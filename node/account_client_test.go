@@ -155,7 +155,15 @@ func TestRepairAfterARevocationWithoutAnEpoch(t *testing.T) {
 			t.Fatalf("posting with nothing to seal to: %+v, %v", r, err)
 		}
 	}
+	// They are not lost where the outbox cannot be written.
+	outbox := filepath.Join(phone.Profile().Dir(), "outbox")
+	if err := errors.Join(os.RemoveAll(outbox), os.WriteFile(outbox, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	repaired(t, phone)
+	if err := os.Remove(outbox); err != nil {
+		t.Fatal(err)
+	}
 	w := watch(t, tablet)
 	publish(t, phone, "sealed again")
 	w.want("waits", "waits too", "sealed again")

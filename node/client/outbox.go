@@ -59,26 +59,15 @@ func (p *Profile) dropOutbox(hash key.Hash) error {
 // outbox reads the posts kept, oldest first, and drops those that expired or
 // are past the bound.
 func (p *Profile) outbox(c *Client) []*record.Fact {
-	dir := filepath.Join(p.dir, outboxDir)
-	entries, _ := os.ReadDir(dir)
 	var facts []*record.Fact
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if strings.Contains(e.Name(), ".") { // one being written
-			dropStale(path, e)
-			continue
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
+	keptIn(filepath.Join(p.dir, outboxDir), func(_ string, b []byte) bool {
 		f, err := record.Parse(b)
 		if err != nil || f.Expired(c.wall.Now()) {
-			os.Remove(path)
-			continue
+			return false
 		}
 		facts = append(facts, f)
-	}
+		return true
+	})
 	slices.SortFunc(facts, func(x, y *record.Fact) int { return cmp.Compare(x.Serial, y.Serial) })
 	total := 0
 	for i, f := range slices.Backward(facts) {
@@ -90,6 +79,22 @@ func (p *Profile) outbox(c *Client) []*record.Fact {
 		}
 	}
 	return facts
+}
+
+// keptIn gives the files of a directory in which a post is a file, and drops those
+// that keep says no to.
+func keptIn(dir string, keep func(path string, b []byte) bool) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if strings.Contains(e.Name(), ".") { // one being written
+			dropStale(path, e)
+			continue
+		}
+		if b, err := os.ReadFile(path); err == nil && !keep(path, b) {
+			os.Remove(path)
+		}
+	}
 }
 
 // staleAfter is the age at which a file that was never given its name is what a

@@ -206,7 +206,10 @@ func (c *Client) sign(post Post, instead *record.Fact, how cover) (*record.Fact,
 		if f, err = p.seal(base, e, post); err != nil {
 			return false, err
 		}
-		return true, errors.Join(p.putOutbox(f), post.sealed())
+		if err := p.putOutbox(f); err != nil {
+			return true, err
+		}
+		return true, post.sealed()
 	})
 	return f, err
 }

@@ -40,9 +40,12 @@ type waitingPost struct {
 
 const waitingSchema = "presence.waiting/1"
 
-// keepWaiting keeps a post until it can be sealed. The caller holds the profile's
-// file lock.
+// keepWaiting keeps a post until it can be sealed, unless it is kept already. The
+// caller holds the profile's file lock.
 func (p *Profile) keepWaiting(post Post, now, expires wall.Time) error {
+	if post.waits != "" {
+		return ErrWaits
+	}
 	dir := filepath.Join(p.dir, waitingDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keeping a post: %w", err)
@@ -67,25 +70,14 @@ func (p *Profile) keepWaiting(post Post, now, expires wall.Time) error {
 
 // waiting lists the posts that wait, oldest first, and drops those that are over.
 func (p *Profile) waiting(now wall.Time) (list []waitingPost) {
-	dir := filepath.Join(p.dir, waitingDir)
-	entries, _ := os.ReadDir(dir)
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if strings.Contains(e.Name(), ".") { // one being written
-			dropStale(path, e)
-			continue
-		}
-		b, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
+	keptIn(filepath.Join(p.dir, waitingDir), func(path string, b []byte) bool {
 		w := waitingPost{path: path}
 		if json.Unmarshal(b, &w) != nil || w.Schema != waitingSchema || w.Expires <= now {
-			os.Remove(path)
-			continue
+			return false
 		}
 		list = append(list, w)
-	}
+		return true
+	})
 	slices.SortFunc(list, func(x, y waitingPost) int { return strings.Compare(x.path, y.path) })
 	return list
 }
