@@ -61,12 +61,9 @@ type homes struct {
 
 // Run lists them.
 func (v *accountHomeList) Run(a *app) error {
-	p, err := a.openProfile()
+	p, err := a.openMember()
 	if err != nil {
 		return err
-	}
-	if p.Account() == "" {
-		return client.ErrNoAccount
 	}
 	return tellHomes(a, p, "presence.account-home-list/1")
 }

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"fmt"
-
-	"meshpresence/node/client"
-)
+import "fmt"
 
 // accountShow is presence account show.
 type accountShow struct{}
@@ -36,12 +32,9 @@ type account struct {
 
 // Run shows the account.
 func (v *accountShow) Run(a *app) error {
-	p, err := a.openProfile()
+	p, err := a.openMember()
 	if err != nil {
 		return err
-	}
-	if p.Account() == "" {
-		return client.ErrNoAccount
 	}
 	r := account{
 		Schema: "presence.account-show/1", Account: p.Account(), Device: p.Device(), Name: p.Name(), Profile: p.Dir(),

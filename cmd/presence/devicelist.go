@@ -1,10 +1,6 @@
 package main
 
-import (
-	"strings"
-
-	"meshpresence/node/client"
-)
+import "strings"
 
 // deviceList is presence device list.
 type deviceList struct{}
@@ -36,12 +32,9 @@ type listed struct {
 
 // Run lists what the profile knows.
 func (v *deviceList) Run(a *app) error {
-	p, err := a.openProfile()
+	p, err := a.openMember()
 	if err != nil {
 		return err
-	}
-	if p.Account() == "" {
-		return client.ErrNoAccount
 	}
 	r := devices{Schema: "presence.device-list/1", Account: p.Account(), Devices: []listed{}}
 	wide := 0

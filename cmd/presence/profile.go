@@ -62,6 +62,15 @@ func (a *app) openProfile() (*client.Profile, error) {
 	return client.OpenProfile(dir)
 }
 
+// openMember opens the device that was asked for, which must belong to an account.
+func (a *app) openMember() (*client.Profile, error) {
+	p, err := a.openProfile()
+	if err == nil && p.Account() == "" {
+		return nil, client.ErrNoAccount
+	}
+	return p, err
+}
+
 // borrowProfile opens the device that was asked for, or makes one for the
 // moment when there is none: what asks for no account needs no device either.
 // The function returned gives it back.

@@ -65,12 +65,9 @@ func (v *watch) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.openProfile()
+	p, err := a.openMember()
 	if err != nil {
 		return err
-	}
-	if p.Account() == "" {
-		return client.ErrNoAccount
 	}
 	l, err := a.reach(p)
 	if err != nil {

@@ -52,12 +52,9 @@ func (v *why) Run(a *app) error {
 	if v.Device == "" {
 		return usage("see: presence device list", "no device was named")
 	}
-	p, err := a.openProfile()
+	p, err := a.openMember()
 	if err != nil {
 		return err
-	}
-	if p.Account() == "" {
-		return client.ErrNoAccount
 	}
 	l, err := a.reach(p)
 	if err != nil {
