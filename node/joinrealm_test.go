@@ -46,6 +46,35 @@ func newHousehold(t *testing.T) *household {
 	return h
 }
 
+// invites makes the first node's realm invite a node and say yes to whoever proves
+// to have the code; what came of it is sent once.
+func (h *household) invites(t *testing.T) (*client.Offer, <-chan error) {
+	t.Helper()
+	with, err := client.DialNode(client.Config{Node: h.first.DeviceAddress(), Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { with.Close() })
+	realm, err := client.LoadRealmKey(h.first.realmKeyFile(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer, err := with.InviteNode(within(t), realm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { offer.Close() })
+	accepted := make(chan error, 1)
+	go func() {
+		_, err := offer.Wait(within(t))
+		if err == nil {
+			err = offer.Accept(within(t))
+		}
+		accepted <- err
+	}()
+	return offer, accepted
+}
+
 func quietConfig(t *testing.T, dir string) Config {
 	port := ports.Take(t)
 	return Config{
@@ -251,28 +280,7 @@ func TestJoinAmongNeighbours(t *testing.T) {
 	t.Parallel()
 	h := newHousehold(t)
 	stranger := begin(t, quietConfig(t, filepath.Join(t.TempDir(), "c")))
-	with, err := client.DialNode(client.Config{Node: h.first.DeviceAddress(), Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer with.Close()
-	realm, err := client.LoadRealmKey(h.first.realmKeyFile(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	offer, err := with.InviteNode(within(t), realm)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer offer.Close()
-	accepted := make(chan error, 1)
-	go func() {
-		_, err := offer.Wait(within(t))
-		if err == nil {
-			err = offer.Accept(within(t))
-		}
-		accepted <- err
-	}()
+	offer, accepted := h.invites(t)
 	var relays []discovery.Address
 	for _, n := range []*Node{stranger, stranger, h.first} {
 		at, err := discovery.ParseAddress(n.DeviceAddress())
