@@ -31,6 +31,8 @@ type Config struct {
 	// Listen is the UDP host:port that devices send to; port 0 takes any.
 	// Default DefaultListen.
 	Listen string
+	// Ports opens the socket for Listen. Default: the system's.
+	Ports func(addr string) (Port, error)
 	// PeerListen are the multiaddrs other nodes connect to. Default: QUIC and
 	// TCP on port 6771, IPv4 and IPv6.
 	PeerListen []string
@@ -77,6 +79,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Listen == "" {
 		c.Listen = DefaultListen
+	}
+	if c.Ports == nil {
+		c.Ports = systemPort
 	}
 	if c.PeerListen == nil {
 		c.PeerListen = defaultPeerListen

@@ -49,7 +49,7 @@ type Node struct {
 	rules access.Rules
 
 	store *store.Store
-	port  *udpport.Port
+	port  Port
 	fed   *federation.Federation
 
 	admin   *admin.Server // nil when there is none
@@ -243,7 +243,7 @@ func (n *Node) load() error {
 }
 
 func (n *Node) listen() (err error) {
-	if n.port, err = udpport.Listen(n.cfg.Listen); err != nil {
+	if n.port, err = n.cfg.Ports(n.cfg.Listen); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
 			return fmt.Errorf("listening for devices on %s: the port is taken; choose another with --listen HOST:PORT, or stop what holds it: %w", n.cfg.Listen, err)
 		}

@@ -63,7 +63,7 @@ type Client struct {
 	acting chan struct{}
 
 	// Owned by the loop.
-	port    *udpport.Port
+	port    Port
 	ep      *rud.Endpoint
 	waiting map[int64]chan<- mpp.Message
 
@@ -125,7 +125,7 @@ func newClient(p *Profile, cfg Config) *Client {
 
 // listen opens the socket and starts the loop on it.
 func (c *Client) listen(static *key.Static) (err error) {
-	if c.port, err = udpport.Listen(c.cfg.Listen); err != nil {
+	if c.port, err = c.cfg.Ports(c.cfg.Listen); err != nil {
 		return fmt.Errorf("opening a UDP socket: %w", err)
 	}
 	c.ep, err = rud.NewEndpoint(rud.Config{Static: static, Send: c.send, Handler: c})
@@ -195,7 +195,7 @@ func (c *Client) Attached(ctx context.Context) error {
 // Rebind moves to a fresh local socket, as when the network changed: the
 // connection goes on and its node follows once the new path is proved.
 func (c *Client) Rebind(ctx context.Context) error {
-	fresh, err := udpport.Listen(c.cfg.Listen)
+	fresh, err := c.cfg.Ports(c.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("opening a UDP socket: %w", err)
 	}
@@ -244,7 +244,7 @@ func (c *Client) post(ctx context.Context, f func(now time.Time)) error {
 func (c *Client) send(to netip.AddrPort, packet []byte) { c.port.Send(to, packet) }
 
 // read hands datagrams to the loop until its socket is closed.
-func (c *Client) read(port *udpport.Port) {
+func (c *Client) read(port Port) {
 	defer c.ended.Done()
 	for {
 		var b *udpport.Batch
@@ -320,6 +320,9 @@ func (c *Client) Closed(_ time.Time, conn *rud.Conn, reason rud.Reason) {
 		l.end(fmt.Errorf("the connection ended: %v", reason))
 	}
 }
+
+// Moved implements rud.Handler.
+func (c *Client) Moved(time.Time, *rud.Conn) {}
 
 // Message implements rud.Handler: answers go to who asked, notifications to
 // who watches.

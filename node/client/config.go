@@ -44,6 +44,8 @@ type Config struct {
 	Heartbeat time.Duration
 	// Listen is the local UDP address. Default: any port.
 	Listen string
+	// Ports opens the sockets for Listen. Default: the system's.
+	Ports func(addr string) (Port, error)
 	// Wall is the wall clock. Default: the system's.
 	Wall wall.Clock
 	// Log receives what happens below. Default: nothing.
@@ -57,6 +59,9 @@ func (c Config) withDefaults() Config {
 	c.Heartbeat = max(c.Heartbeat, MinHeartbeat)
 	if c.Listen == "" {
 		c.Listen = ":0"
+	}
+	if c.Ports == nil {
+		c.Ports = systemPort
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

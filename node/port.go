@@ -1,0 +1,28 @@
+package node
+
+import (
+	"net/netip"
+
+	"meshpresence/transport/udpport"
+)
+
+// Port is the UDP socket that a node speaks through, as [udpport.Port] is one. A
+// simulated network gives another: one goroutine calls ReadBatch and another Send
+// and Flush; a ReadBatch that waits ends with net.ErrClosed once Close was called.
+type Port = interface {
+	ReadBatch(b *udpport.Batch) (n int, err error)
+	Send(to netip.AddrPort, packet []byte)
+	Flush() error
+	LocalAddr() netip.AddrPort
+	Close() error
+	Counters() udpport.Counters
+}
+
+// systemPort opens a socket of the operating system.
+func systemPort(addr string) (Port, error) {
+	p, err := udpport.Listen(addr)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
