@@ -50,7 +50,7 @@ const (
 	prometheus = "github.com/prometheus/client_golang"  // metrics in the form that operators scrape
 	pubsub     = "github.com/libp2p/go-libp2p-pubsub"   // gossip
 	xnet       = "golang.org/x/net"                     // sockets, multicast, DNS messages
-	xsys       = "golang.org/x/sys"                     // system calls that std does not export
+	xsys       = "golang.org/x/sys"                     // system calls and processor features that std does not export
 	xterm      = "golang.org/x/term"                    // terminal size, and passphrases without echo
 )
 
@@ -73,7 +73,7 @@ var Table = []Row{
 	{Floor: 1, Path: "transport/rud/wire"},
 
 	{Floor: 2, Path: "internal/record"},
-	{Floor: 2, Path: "transport/rud/handshake", Modules: []string{crypto}},
+	{Floor: 2, Path: "transport/rud/handshake", Modules: []string{crypto, xsys}},
 
 	{Floor: 3, Path: "discovery"},
 	{Floor: 3, Path: "node/mpp"},

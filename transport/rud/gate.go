@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"meshpresence/internal/key"
 	"meshpresence/internal/limit"
 	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
@@ -79,7 +80,7 @@ func (e *Endpoint) listen() bool {
 		return true
 	}
 	r, err := handshake.NewResponder(e.now, handshake.ResponderConfig{
-		Static: e.cfg.Static, Card: e.cfg.CardHash, Reset: e.cfg.Reset,
+		Statics: []*key.Static{e.cfg.Static}, Card: e.cfg.CardHash, Reset: e.cfg.Reset,
 		Table: table{e}, Rand: e.cfg.Rand,
 		Quiet: e.cfg.Quiet, Rate: e.cfg.Rate, Burst: e.cfg.Burst,
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"meshpresence/internal/key"
+	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
 )
 
@@ -43,22 +44,11 @@ func newProtection(suite wire.Suite, id wire.ID, header, packet key.Secret) (pro
 	if err != nil {
 		return protection{}, fmt.Errorf("make header cipher: %w", err)
 	}
-	aead, err := newAEAD(suite, packet)
+	aead, err := handshake.NewAEAD(suite, &packet)
 	if err != nil {
 		return protection{}, fmt.Errorf("make packet cipher: %w", err)
 	}
 	return protection{id: id, header: block, packet: aead}, nil
-}
-
-func newAEAD(suite wire.Suite, packet key.Secret) (cipher.AEAD, error) {
-	if suite != wire.SuiteX25519AESGCM {
-		return nil, fmt.Errorf("suite %v is not offered", suite)
-	}
-	block, err := aes.NewCipher(packet[:])
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
 }
 
 // begin starts a packet in the scratch: id and header in clear. The body is

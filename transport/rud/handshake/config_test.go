@@ -41,7 +41,9 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	for name, c := range map[string]handshake.InitiatorConfig{
 		"size":            {Size: 1000},
 		"X448 static":     {Static: x448},
-		"X448 pin":        {Pin: handshake.Pin{Key: x448.Public()}},
+		"X448 pin":        {Static: static(t, bytes.Repeat([]byte{1}, 32)), Pin: handshake.Pin{Key: x448.Public()}},
+		"X448 suite":      {Suite: wire.SuiteX448AESGCM},
+		"unknown suite":   {Suite: 0x13},
 		"tag twice":       {Extensions: []wire.Extension{{Tag: "a"}, {Tag: "a"}}},
 		"empty tag":       {Extensions: []wire.Extension{{Tag: ""}}},
 		"does not fit":    {Extensions: []wire.Extension{{Tag: "a", Value: make([]byte, 370)}}},
@@ -58,8 +60,8 @@ func TestConfigsThatCannotWork(t *testing.T) {
 	}
 	for name, c := range map[string]handshake.ResponderConfig{
 		"no key":        {},
-		"X448":          {Static: x448},
-		"no randomness": {Static: static(t, bytes.Repeat([]byte{1}, 32)), Rand: script()},
+		"X448 alone":    {Statics: []*key.Static{x448}},
+		"no randomness": {Statics: []*key.Static{static(t, bytes.Repeat([]byte{1}, 32))}, Rand: script()},
 	} {
 		if _, err := handshake.NewResponder(now, c); err == nil {
 			t.Errorf("responder: %s: no error", name)

@@ -19,46 +19,61 @@ const (
 	liveSlots      = 3 // a challenge value is good for its slot and two more
 )
 
-// identity is what a responder shows of itself.
-type identity struct {
-	static *key.Static
-	public []byte // s_R on the wire
-	card   [wire.SizeHash]byte
-	expect [wire.SizeExpect]byte
+// shared is a generation's k_R of one curve; the zero value is not made yet.
+type shared struct {
+	private *key.Static
+	public  []byte // k_R on the wire
 }
 
-func newIdentity(static *key.Static, card [wire.SizeHash]byte) identity {
-	return identity{static, static.Public().Raw(), card, expect(static.Public().Expect())}
-}
-
-// generation is "k_R, MAC key, s_R and card hash, fixed together".
+// generation is "k_R, MAC key, s_R and card hash, fixed together", with one k_R a
+// curve. That of X448 is made when a Hello first asks for it: few do, and it costs
+// more than all else here.
 type generation struct {
 	identity
-	number    uint32
-	born      time.Time
-	ephemeral *key.Static
-	public    []byte // k_R on the wire
-	mac       hash.Hash
+	number     uint32
+	born       time.Time
+	ephemerals [curves]shared
+	mac        hash.Hash
 }
 
 func newGeneration(now time.Time, number uint32, id identity, r io.Reader) (*generation, error) {
-	s := &suite{curve: id.static.Public().Curve()}
-	k, err := s.newKey(r)
-	if err != nil {
+	g := &generation{identity: id, number: number, born: now}
+	if err := g.prepare(key.X25519, r); err != nil {
 		return nil, err
 	}
 	secret, err := newSecret(r)
 	if err != nil {
 		return nil, err
 	}
-	return &generation{
-		identity:  id,
-		number:    number,
-		born:      now,
-		ephemeral: k,
-		public:    k.Public().Raw(),
-		mac:       hmac.New(sha256.New, secret[:]),
-	}, nil
+	g.mac = hmac.New(sha256.New, secret[:])
+	return g, nil
+}
+
+// prepare makes the curve's k_R, once.
+func (g *generation) prepare(c key.Curve, r io.Reader) error {
+	e := g.ephemeral(c)
+	if e.private != nil {
+		return nil
+	}
+	k, err := drawKey(c, r)
+	if err != nil {
+		return err
+	}
+	*e = shared{k, k.Public().Raw()}
+	return nil
+}
+
+// ephemeral returns the place of the curve's k_R.
+func (g *generation) ephemeral(c key.Curve) *shared { return &g.ephemerals[c-1] }
+
+// suite returns the suite named, when this generation may have shown it: there is
+// a static key and a k_R.
+func (g *generation) suite(named wire.Suite) *suite {
+	s := g.identity.suite(named)
+	if s == nil || g.ephemeral(s.curve).private == nil {
+		return nil
+	}
+	return s
 }
 
 // current reports whether new Challenges may show g.
@@ -73,12 +88,12 @@ func (g *generation) live(now time.Time) bool {
 
 // challenge returns the Challenge of this generation with that value: made for
 // the Hello, and again, the same, for the Complete.
-func (g *generation) challenge(s wire.Suite, id wire.ID, value *wire.Value) wire.Challenge {
+func (g *generation) challenge(s *suite, id wire.ID, value *wire.Value) wire.Challenge {
 	return wire.Challenge{
 		ID:        id,
-		Suite:     s,
-		Ephemeral: g.public,
-		Static:    g.identity.public,
+		Suite:     s.id,
+		Ephemeral: g.ephemeral(s.curve).public,
+		Static:    g.of(s.curve).public,
 		Card:      g.card,
 		Value:     *value,
 	}
@@ -92,11 +107,11 @@ type generations struct {
 	older   *generation
 }
 
-// use returns the generation that a Challenge shows now, a new one when the
-// last has been used for its two minutes.
-func (gs *generations) use(now time.Time, id identity, r io.Reader) (*generation, error) {
+// use returns the generation that a Challenge of the curve shows now, a new one
+// when the last has been used for its two minutes.
+func (gs *generations) use(now time.Time, c key.Curve, id identity, r io.Reader) (*generation, error) {
 	if gs.current.current(now) {
-		return gs.current, nil
+		return gs.current, gs.current.prepare(c, r)
 	}
 	g, err := newGeneration(now, gs.next, id, r)
 	if err != nil {
@@ -105,7 +120,7 @@ func (gs *generations) use(now time.Time, id identity, r io.Reader) (*generation
 	gs.next++
 	gs.older, gs.current = gs.current, g
 	gs.advance(now)
-	return g, nil
+	return g, g.prepare(c, r)
 }
 
 // find returns the live generation of that number, or nil.

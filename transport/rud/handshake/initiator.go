@@ -34,7 +34,13 @@ type InitiatorConfig struct {
 	// made for this connection.
 	Static *key.Static
 
-	Pin        Pin
+	Pin Pin
+
+	// Suite is the one to name; 0 means Preferred of the curve of Pin.Key, and
+	// of X25519 without one. X448 needs Pin.Key: "From a fingerprint alone the
+	// curve is X25519; X448 needs a known card."
+	Suite wire.Suite
+
 	Extensions []wire.Extension   // under the seal of Complete; 16 at most, about 300 bytes
 	Size       int                // of the first Hello, 1200 or 548; 0 means 1200
 	Taken      func(wire.ID) bool // ids already in use here; nil for none
@@ -63,7 +69,6 @@ func NewInitiator(now time.Time, cfg InitiatorConfig) (*Initiator, error) {
 	cfg.Rand = source(cfg.Rand)
 	i := &Initiator{
 		cfg:    cfg,
-		suite:  &suites[0],
 		static: cfg.Static,
 		expect: cfg.Pin.expect(),
 		start:  now,
@@ -71,6 +76,9 @@ func NewInitiator(now time.Time, cfg InitiatorConfig) (*Initiator, error) {
 	}
 	if i.size == 0 {
 		i.size = wire.MaxPacket
+	}
+	if err := i.choose(); err != nil {
+		return nil, fmt.Errorf("make initiator: %w", err)
 	}
 	if err := i.check(); err != nil {
 		return nil, fmt.Errorf("make initiator: %w", err)
@@ -93,6 +101,26 @@ func NewInitiator(now time.Time, cfg InitiatorConfig) (*Initiator, error) {
 	return i, nil
 }
 
+// choose settles the suite: the config's, or the one preferred.
+func (i *Initiator) choose() error {
+	known := key.X25519
+	if k := i.cfg.Pin.Key; k != "" {
+		known = k.Curve()
+	}
+	named := i.cfg.Suite
+	if named == 0 {
+		named = Preferred(known)
+	}
+	i.suite = findSuite(named)
+	switch {
+	case i.suite == nil:
+		return fmt.Errorf("suite %v: %w", named, errNotOffered)
+	case i.suite.curve != known:
+		return fmt.Errorf("suite %v for a responder known by %v", named, known)
+	}
+	return nil
+}
+
 // check refuses a config that no handshake can come of.
 func (i *Initiator) check() error {
 	if i.size != wire.MaxPacket && i.size != wire.SmallPacket {
@@ -100,9 +128,6 @@ func (i *Initiator) check() error {
 	}
 	if s := i.static; s != nil && s.Public().Curve() != i.suite.curve {
 		return fmt.Errorf("static key of %v in suite %v", s.Public().Curve(), i.suite.id)
-	}
-	if k := i.cfg.Pin.Key; k != "" && k.Curve() != i.suite.curve {
-		return fmt.Errorf("pinned key of %v in suite %v", k.Curve(), i.suite.id)
 	}
 	if err := wire.CheckExtensions(i.cfg.Extensions); err != nil {
 		return err

@@ -52,7 +52,7 @@ func TestChangedChallenge(t *testing.T) {
 // A responder in the middle with a key of its own.
 func TestChallengeOfOtherKey(t *testing.T) {
 	g, evil := newRig(t), newRig(t, func(c *handshake.ResponderConfig) {
-		c.Static = static(t, bytes.Repeat([]byte{9}, 32))
+		c.Statics = []*key.Static{static(t, bytes.Repeat([]byte{9}, 32))}
 	})
 	for name, pin := range map[string]handshake.Pin{
 		"fingerprint": g.pin(),
@@ -79,7 +79,7 @@ func TestChallengeOfOtherKey(t *testing.T) {
 // A forged Challenge that comes first does not stop the true one.
 func TestForgedChallengeFirst(t *testing.T) {
 	g, evil := newRig(t), newRig(t, func(c *handshake.ResponderConfig) {
-		c.Static = static(t, bytes.Repeat([]byte{9}, 32))
+		c.Statics = []*key.Static{static(t, bytes.Repeat([]byte{9}, 32))}
 	})
 	i := g.initiator(func(c *handshake.InitiatorConfig) { c.Pin = handshake.Pin{} })
 	hello := i.Next(g.now)

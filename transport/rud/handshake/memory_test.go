@@ -82,7 +82,7 @@ func TestFullMemoryIsSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewResponder(now, ResponderConfig{Static: static})
+	r, err := NewResponder(now, ResponderConfig{Statics: []*key.Static{static}})
 	if err != nil {
 		t.Fatal(err)
 	}

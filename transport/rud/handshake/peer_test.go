@@ -55,7 +55,7 @@ func newRig(t testing.TB, change ...func(*handshake.ResponderConfig)) *rig {
 	}
 	g.scalarR = g.draw(32)
 	cfg := handshake.ResponderConfig{
-		Static: static(t, g.scalarR), Card: [32]byte{1}, Reset: key.Secret(g.draw(32)), Table: g.table, Rand: g.rnd,
+		Statics: []*key.Static{static(t, g.scalarR)}, Card: [32]byte{1}, Reset: key.Secret(g.draw(32)), Table: g.table, Rand: g.rnd,
 	}
 	for _, f := range change {
 		f(&cfg)

@@ -49,7 +49,11 @@ func (r *Responder) complete(now time.Time, from netip.AddrPort, p, out []byte) 
 	if !r.memory.note(slot, mark) {
 		return out, nil, Full
 	}
-	t, section, o := r.openComplete(g, &c)
+	s := g.suite(c.Suite)
+	if s == nil {
+		return out, nil, Stale // no Challenge of this generation showed that curve
+	}
+	t, section, o := r.openComplete(g, s, &c)
 	if o != Completed {
 		return out, nil, o
 	}
@@ -58,7 +62,7 @@ func (r *Responder) complete(now time.Time, from netip.AddrPort, p, out []byte) 
 		return out, nil, o
 	}
 	result.Card = g.card
-	result.Mine = g.static.Public()
+	result.Mine = g.of(s.curve).static.Public()
 	result.Size = len(p)
 	result.From = from
 	result.Request = sha256.Sum256(p)
@@ -78,22 +82,18 @@ func (r *Responder) repeat(from netip.AddrPort, p, out []byte) ([]byte, *Result,
 
 // openComplete runs the schedule of First Contact and Deferred up to the
 // initiator's section.
-func (r *Responder) openComplete(g *generation, c *wire.Complete) (transcript, wire.Section, Outcome) {
-	s := g.identity.suite(c.Suite)
-	if s == nil {
-		return transcript{}, wire.Section{}, BadSuite
-	}
-	challenge := g.challenge(c.Suite, c.ID, &c.Value)
+func (r *Responder) openComplete(g *generation, s *suite, c *wire.Complete) (transcript, wire.Section, Outcome) {
+	challenge := g.challenge(s, c.ID, &c.Value)
 	// <- s, k
 	t := beginFirst(s, c.Value.Hash(), challenge.Append(nil))
 	// -> e
 	t.hash(c.Clear)
 	// es
-	if t.mix(g.static, c.Ephemeral) != nil {
+	if t.mix(g.of(s.curve).static, c.Ephemeral) != nil {
 		return t, wire.Section{}, BadKey
 	}
 	// ek
-	if t.mix(g.ephemeral, c.Ephemeral) != nil {
+	if t.mix(g.ephemeral(s.curve).private, c.Ephemeral) != nil {
 		return t, wire.Section{}, BadKey
 	}
 	// s

@@ -1,7 +1,6 @@
 package handshake
 
 import (
-	"crypto/subtle"
 	"net/netip"
 	"time"
 
@@ -12,16 +11,17 @@ import (
 // hello answers a Hello with a Challenge and keeps nothing. "Hello: length, 16
 // zeros, type, version, suite, expect (quiet), bucket, padding zero, h1, MAC,
 // answer." No step before the answer does curve work, except that the first
-// Hello in two minutes makes the generation.
+// Hello of a curve in two minutes makes the generation's k_R.
 func (r *Responder) hello(now time.Time, from netip.AddrPort, p, out []byte) ([]byte, Outcome) {
 	h, err := wire.ParseHello(p)
 	if err != nil {
 		return out, outcomeOf(err)
 	}
-	if r.identity.suite(h.Suite) == nil {
+	s := r.identity.suite(h.Suite)
+	if s == nil {
 		return out, BadSuite
 	}
-	if r.cfg.Quiet && subtle.ConstantTimeCompare(h.Expect[:], r.identity.expect[:]) == 0 {
+	if r.cfg.Quiet && !r.identity.expected(s, &h.Expect) {
 		return out, NotExpected
 	}
 	if !r.buckets.Allow(now, limit.Prefix(from.Addr()), r.scale(from.Addr())) {
@@ -30,13 +30,13 @@ func (r *Responder) hello(now time.Time, from netip.AddrPort, p, out []byte) ([]
 	if h.Rest() != nil {
 		return out, BadPadding
 	}
-	g, err := r.generations.use(now, r.identity, r.cfg.Rand)
+	g, err := r.generations.use(now, s.curve, r.identity, r.cfg.Rand)
 	if err != nil {
 		return out, Failed
 	}
 	value := wire.NewValue(r.firstSlot+r.elapsed(now), g.number, r.hash(p))
 	copy(value.MAC(), r.valueMAC(g, &value, from, h.ID))
-	challenge := g.challenge(h.Suite, h.ID, &value)
+	challenge := g.challenge(s, h.ID, &value)
 	return challenge.Append(out), Challenged
 }
 

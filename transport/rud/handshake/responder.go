@@ -2,7 +2,6 @@ package handshake
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -42,16 +41,17 @@ type Table interface {
 	Taken(id wire.ID) bool
 }
 
-// ResponderConfig is what a Responder needs. Static is required, and so is a
-// Reset key that outlives the process, for reset tokens to mean anything.
+// ResponderConfig is what a Responder needs. A static key of X25519 is required,
+// and so is a Reset key that outlives the process, for reset tokens to mean
+// anything.
 type ResponderConfig struct {
-	Static *key.Static
-	Card   [wire.SizeHash]byte // SHA-256 of the node card, zeros for a device
-	Reset  key.Secret
-	Table  Table     // nil: room for all, nothing stored, proved or taken
-	Rand   io.Reader // nil: the system's
+	Statics []*key.Static       // at most one a curve: X25519 and, to offer its suites, X448
+	Card    [wire.SizeHash]byte // SHA-256 of the node card, zeros for a device
+	Reset   key.Secret
+	Table   Table     // nil: room for all, nothing stored, proved or taken
+	Rand    io.Reader // nil: the system's
 
-	// Quiet answers no Hello whose expect is not that of Static.
+	// Quiet answers no Hello whose expect is not our key of its suite's curve.
 	Quiet bool
 
 	// Rate and Burst of the address buckets, Challenges a second and at once,
@@ -80,11 +80,9 @@ type Responder struct {
 // NewResponder returns a Responder that starts now. Slots and generations are
 // numbered from a random start: they tell nobody when we did.
 func NewResponder(now time.Time, cfg ResponderConfig) (*Responder, error) {
-	if cfg.Static == nil {
-		return nil, errors.New("make responder: no static key")
-	}
-	if offered(cfg.Static.Public().Curve()) == nil {
-		return nil, fmt.Errorf("make responder: no suite for a static key of %v", cfg.Static.Public().Curve())
+	id, err := newIdentity(cfg.Statics, cfg.Card)
+	if err != nil {
+		return nil, fmt.Errorf("make responder: %w", err)
 	}
 	if cfg.Table == nil {
 		cfg.Table = noTable{}
@@ -104,7 +102,7 @@ func NewResponder(now time.Time, cfg ResponderConfig) (*Responder, error) {
 	}
 	return &Responder{
 		cfg:         cfg,
-		identity:    newIdentity(cfg.Static, cfg.Card),
+		identity:    id,
 		boot:        now,
 		firstSlot:   firstSlot,
 		generations: generations{next: firstGeneration},
@@ -179,25 +177,6 @@ func (r *Responder) valueMAC(g *generation, v *wire.Value, from netip.AddrPort, 
 	g.mac.Reset()
 	g.mac.Write(b)
 	return g.mac.Sum(r.sum[:0])[:wire.SizeMAC]
-}
-
-// offered returns a suite of the curve, or nil.
-func offered(c key.Curve) *suite {
-	for i := range suites {
-		if suites[i].curve == c {
-			return &suites[i]
-		}
-	}
-	return nil
-}
-
-// suite returns the suite named, when we offer it with this static key.
-func (id *identity) suite(named wire.Suite) *suite {
-	s := findSuite(named)
-	if s == nil || s.curve != id.static.Public().Curve() {
-		return nil
-	}
-	return s
 }
 
 func orDefault(n, otherwise int) int {

@@ -135,11 +135,11 @@ func (v *vector) responder(t testing.TB, now time.Time, table handshake.Table) *
 	in := &v.Inputs
 	generation := []byte{byte(v.Generation >> 24), byte(v.Generation >> 16), byte(v.Generation >> 8), byte(v.Generation)}
 	r, err := handshake.NewResponder(now, handshake.ResponderConfig{
-		Static: static(t, in.StaticR),
-		Card:   [32]byte(in.Card),
-		Reset:  key.Secret(in.Reset),
-		Table:  table,
-		Rand:   script(in.SlotStart, generation, make([]byte, 32), in.K, in.MACKey, in.F, in.DataR),
+		Statics: []*key.Static{static(t, in.StaticR)},
+		Card:    [32]byte(in.Card),
+		Reset:   key.Secret(in.Reset),
+		Table:   table,
+		Rand:    script(in.SlotStart, generation, make([]byte, 32), in.K, in.MACKey, in.F, in.DataR),
 	})
 	if err != nil {
 		t.Fatal(err)

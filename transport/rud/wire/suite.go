@@ -5,8 +5,13 @@ import "fmt"
 // Suite is the byte that names curve and AEAD.
 type Suite byte
 
-// The suites that this project speaks. RUD has room for 0x12, 0x21 and 0x22.
-const SuiteX25519AESGCM Suite = 0x11
+// The suites: the high nibble is the curve, the low one the AEAD.
+const (
+	SuiteX25519AESGCM   Suite = 0x11
+	SuiteX25519ChaCha20 Suite = 0x12
+	SuiteX448AESGCM     Suite = 0x21
+	SuiteX448ChaCha20   Suite = 0x22
+)
 
 // Lengths of public keys on the wire.
 const (
