@@ -35,7 +35,7 @@ type bench struct {
 // reader reads a socket in a goroutine of its own, as the node does.
 type reader struct{ full, empty chan *udpport.Batch }
 
-func newReader(t testing.TB, p *udpport.Port) *reader {
+func newReader(t testing.TB, p Port) *reader {
 	r := &reader{make(chan *udpport.Batch), make(chan *udpport.Batch, 1)}
 	r.empty <- new(udpport.Batch)
 	done := make(chan struct{})
@@ -55,6 +55,7 @@ func newReader(t testing.TB, p *udpport.Port) *reader {
 func (b *bench) Opened(time.Time, *rud.Conn)               { b.opened = true }
 func (b *bench) Message(time.Time, *rud.Conn, rud.Message) { b.answers++ }
 func (b *bench) Closed(time.Time, *rud.Conn, rud.Reason)   {}
+func (b *bench) Moved(time.Time, *rud.Conn)                {}
 
 func newBench(t testing.TB) *bench {
 	n, err := assemble(Config{
@@ -84,7 +85,7 @@ func newBench(t testing.TB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.conn, err = b.ep.Dial(time.Now(), n.port.LocalAddr(), handshake.Pin{Key: n.keys.rud.Public()})
+	b.conn, err = b.ep.Dial(time.Now(), rud.Target{To: n.port.LocalAddr(), Pin: handshake.Pin{Key: n.keys.rud.Public()}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func newRaw(t *testing.T, n addressed, static *key.Static) *raw {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.conn, err = r.ep.Dial(time.Now(), netip.AddrPortFrom(ip, a.Port), handshake.Pin{Expect: expect}); err != nil {
+	if r.conn, err = r.ep.Dial(time.Now(), rud.Target{To: netip.AddrPortFrom(ip, a.Port), Pin: handshake.Pin{Expect: expect}}); err != nil {
 		t.Fatal(err)
 	}
 	for !r.opened {
@@ -97,6 +97,7 @@ func (r *raw) read() {
 
 // Opened implements rud.Handler.
 func (r *raw) Opened(time.Time, *rud.Conn) { r.opened = true }
+func (r *raw) Moved(time.Time, *rud.Conn)  {}
 
 // Closed implements rud.Handler.
 func (r *raw) Closed(_ time.Time, _ *rud.Conn, why rud.Reason) {

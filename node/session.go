@@ -84,6 +84,9 @@ func (n *Node) Closed(_ time.Time, c *rud.Conn, _ rud.Reason) {
 	}
 }
 
+// Moved implements rud.Handler.
+func (n *Node) Moved(time.Time, *rud.Conn) {}
+
 // drop closes a session's connection, in silence.
 func (n *Node) drop(now time.Time, s *session) {
 	n.forgetSession(s)

@@ -140,7 +140,7 @@ func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error)
 func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin handshake.Pin) error {
 	failed := make(chan error, 1)
 	err := c.post(ctx, func(now time.Time) {
-		conn, err := c.ep.Dial(now, to, pin)
+		conn, err := c.ep.Dial(now, rud.Target{To: to, Pin: pin})
 		if err != nil {
 			failed <- err
 			return

@@ -105,6 +105,9 @@ func (d *Device) send(to netip.AddrPort, packet []byte) {
 // Opened implements rud.Handler.
 func (d *Device) Opened(time.Time, *rud.Conn) {}
 
+// Moved implements rud.Handler.
+func (d *Device) Moved(time.Time, *rud.Conn) {}
+
 // Closed implements rud.Handler.
 func (d *Device) Closed(_ time.Time, _ *rud.Conn, reason rud.Reason) {
 	d.failed = fmt.Errorf("the connection ended: %v", reason)
@@ -182,7 +185,7 @@ func (d *Device) receive(wait time.Time) error {
 
 // Dial opens a connection to a node whose fingerprint is known.
 func (d *Device) Dial(to netip.AddrPort, expect [18]byte) (err error) {
-	if d.conn, err = d.ep.Dial(time.Now(), to, handshake.Pin{Expect: expect}); err != nil {
+	if d.conn, err = d.ep.Dial(time.Now(), rud.Target{To: to, Pin: handshake.Pin{Expect: expect}}); err != nil {
 		return err
 	}
 	return d.Until(d.conn.Proved)

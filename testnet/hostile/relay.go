@@ -183,7 +183,7 @@ func (f front) Opened(now time.Time, c *rud.Conn) {
 	}
 	l := &leg{relay: f.r, down: c, socket: socket}
 	if l.ep, err = rud.NewEndpoint(rud.Config{Static: static, Send: sendOn(socket), Handler: l}); err == nil {
-		l.up, err = l.ep.Dial(now, f.r.target, handshake.Pin{Expect: f.r.expect})
+		l.up, err = l.ep.Dial(now, rud.Target{To: f.r.target, Pin: handshake.Pin{Expect: f.r.expect}})
 	}
 	if err != nil {
 		socket.Close()
@@ -214,6 +214,9 @@ func (f front) Closed(_ time.Time, c *rud.Conn, _ rud.Reason) {
 	}
 }
 
+// Moved implements rud.Handler.
+func (front) Moved(time.Time, *rud.Conn) {}
+
 // Opened implements rud.Handler.
 func (l *leg) Opened(time.Time, *rud.Conn) {
 	for _, payload := range l.early {
@@ -231,3 +234,6 @@ func (l *leg) Message(_ time.Time, _ *rud.Conn, m rud.Message) {
 
 // Closed implements rud.Handler.
 func (l *leg) Closed(time.Time, *rud.Conn, rud.Reason) {}
+
+// Moved implements rud.Handler.
+func (l *leg) Moved(time.Time, *rud.Conn) {}

@@ -19,6 +19,7 @@ type mute struct {
 
 func (*mute) Opened(time.Time, *Conn)         {}
 func (*mute) Closed(time.Time, *Conn, Reason) {}
+func (*mute) Moved(time.Time, *Conn)          {}
 func (m *mute) Message(now time.Time, c *Conn, _ Message) {
 	if m.answer != nil {
 		_, m.err = c.Send(now, m.answer)
@@ -67,7 +68,7 @@ func newLoop(t testing.TB) *loop {
 	if l.device, err = NewEndpoint(Config{Static: newStatic(t, 3), Send: l.up.push, Handler: &mute{}, Rand: newSeeded(2)}); err != nil {
 		t.Fatal(err)
 	}
-	if l.d, err = l.device.Dial(l.now, l.at, handshake.Pin{Key: static.Public()}); err != nil {
+	if l.d, err = l.device.Dial(l.now, Target{To: l.at, Pin: handshake.Pin{Key: static.Public()}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 4 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
 	"meshpresence/transport/rud/wire"
 )
 
@@ -42,6 +43,29 @@ type Config struct {
 	// Endpoint's methods; the packet is lent until it returns, and it must
 	// not call the Endpoint.
 	Send func(to netip.AddrPort, packet []byte)
+
+	// Reply is Send by the socket that the packet being received came through,
+	// on a host with several: answers to strangers, to probes and to path
+	// challenges leave by it. nil means Send.
+	Reply func(to netip.AddrPort, packet []byte)
+
+	// Static448 is our agreement key on X448, or nil: then suites of X448 are
+	// not spoken.
+	Static448 *key.Static
+
+	// Wall is read for the time in an Exchange.
+	Wall wall.Clock
+
+	// Busy says that the owner's queue of datagrams is an eighth full: for a
+	// second Exchanges get Challenges. nil means never.
+	Busy func() bool
+
+	// Early runs the verb that an Exchange of the peer with that proved key
+	// carries, once, and returns its answer, of at most room bytes; nil for none.
+	// The connection is provisional: the verb is one of Heartbeat,
+	// EndpointRequest and Resolve, or there is no answer, and then the peer sends
+	// the payload again when the connection is open. payload and answer are lent.
+	Early func(now time.Time, from netip.AddrPort, peer key.Agreement, payload []byte, room int) (answer []byte)
 
 	// Handler learns what happens.
 	Handler Handler
@@ -78,6 +102,9 @@ type Handler interface {
 	// Closed says that a connection ended, whoever ended it: once for each
 	// that was dialled or opened, after everything else of c.
 	Closed(now time.Time, c *Conn, reason Reason)
+
+	// Moved says that the path in use is another now, and validated.
+	Moved(now time.Time, c *Conn)
 }
 
 // Message is one frame.
@@ -86,4 +113,5 @@ type Message struct {
 	From    netip.AddrPort // source of the packet that made it whole
 	Probe   bool           // that packet does not say where the peer is
 	Final   bool           // the last datagram of a message
+	Early   bool           // the answer to Target.Early, in the handshake
 }

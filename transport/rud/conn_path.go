@@ -1,9 +1,7 @@
 package rud
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
-	"io"
 	"net/netip"
 	"time"
 
@@ -160,21 +158,12 @@ func (c *Conn) challenge(now time.Duration) {
 	if k.tries++; k.tries > challengeTries || !p.spend(now, k.addr, sizeChallenge) {
 		return
 	}
-	if k.challenged == 0 && c.draw(&k.value) != nil || c.draw(&p.value) != nil {
+	if k.challenged == 0 && c.e.draw(k.value[:]) != nil || c.e.draw(p.value[:]) != nil {
 		return // no randomness: no move
 	}
 	k.challenged = now
 	c.sendPathValue(now, k.addr, wire.TagPathChallenge, k.value[:])
 	c.sendPathValue(now, p.current, wire.TagPathChallenge, p.value[:])
-}
-
-func (c *Conn) draw(value *[wire.SizePathValue]byte) error {
-	r := c.e.cfg.Rand
-	if r == nil {
-		r = rand.Reader
-	}
-	_, err := io.ReadFull(r, value[:])
-	return err
 }
 
 // challengeAt returns when the wanted candidate is challenged again, 0 for never:
@@ -248,6 +237,7 @@ func (c *Conn) move(now time.Duration, i int) {
 		c.rtt.sample(now - k.challenged)
 	}
 	c.newFlow(now)
+	c.e.cfg.Handler.Moved(c.e.now, c)
 }
 
 // newFlow starts the congestion of a path anew and sends on it what is

@@ -86,12 +86,6 @@ func (c *Conn) onDropped(now time.Duration, packet []byte) {
 	}
 }
 
-// Lengths of a reset: "id | 20-40 random | token".
-const (
-	resetLeast = wire.SizeID + 20 + wire.SizeResetToken
-	resetMost  = wire.SizeID + 40 + wire.SizeResetToken
-)
-
 // confirm opens a provisional connection: "any packet that opens confirms,
 // whatever its number". It reports whether it did.
 func (c *Conn) confirm(now time.Duration) bool {

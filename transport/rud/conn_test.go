@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"meshpresence/internal/key"
-	"meshpresence/transport/rud/handshake"
 )
 
 func TestHappyPath(t *testing.T) {
@@ -96,7 +95,7 @@ func TestConfigIsChecked(t *testing.T) {
 		}
 	}
 	e, _ := NewEndpoint(good)
-	if _, err := e.Dial(time.Now(), netip.AddrPort{}, handshake.Pin{}); err == nil {
+	if _, err := e.Dial(time.Now(), Target{}); err == nil {
 		t.Error("dialled nowhere")
 	}
 }

@@ -2,12 +2,49 @@ package rud
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"time"
 
 	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
 )
+
+// Target is whom to dial and what is known of it.
+type Target struct {
+	To netip.AddrPort
+
+	// Pin says what is known of the responder's key.
+	Pin handshake.Pin
+
+	// Suite is the one to speak; 0 is the best for the pinned key here.
+	Suite wire.Suite
+
+	// Early, with Pin.Key, is the payload of the first packet: a Heartbeat, an
+	// EndpointRequest or a Resolve. Its answer comes as a Message with Early
+	// set, right after Opened; when the first packet was not answered like
+	// that, Early is sent as the first frame. At most once it runs there, and
+	// the owner need not send it again.
+	Early []byte
+
+	// FirstContact asks for First Contact although the key is known.
+	FirstContact bool
+}
+
+// Dial starts a connection: first packets leave until the responder answers or
+// Close is called, however long that takes. Frames may be queued at once.
+func (e *Endpoint) Dial(now time.Time, to Target) (*Conn, error) {
+	t := e.begin(now)
+	if !to.To.IsValid() {
+		return nil, fmt.Errorf("dial: no address")
+	}
+	c, err := e.newDial(to)
+	if err != nil {
+		return nil, fmt.Errorf("dial %v: %w", to.To, err)
+	}
+	c.drive(t)
+	return c, nil
+}
 
 // dialling is what a connection has until the responder completes it.
 type dialling struct {
@@ -21,16 +58,16 @@ type dialling struct {
 }
 
 // newDial starts a handshake; drive sends its first packet.
-func (e *Endpoint) newDial(to netip.AddrPort, pin handshake.Pin) (*Conn, error) {
+func (e *Endpoint) newDial(to Target) (*Conn, error) {
 	m, err := handshake.NewInitiator(e.now, handshake.InitiatorConfig{
-		Static: e.cfg.Static, Pin: pin, Taken: e.taken, Rand: e.cfg.Rand,
+		Static: e.cfg.Static, Pin: to.Pin, Taken: e.taken, Rand: e.cfg.Rand,
 		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
 	})
 	if err != nil {
 		return nil, err
 	}
 	c := &Conn{e: e, initiator: true, announced: true, size: wire.SmallPacket, dial: &dialling{machine: m}}
-	c.paths.current = to
+	c.paths.current = netip.AddrPortFrom(to.To.Addr().Unmap(), to.To.Port())
 	e.gate.dialling++
 	return c, nil
 }

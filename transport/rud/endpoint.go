@@ -1,8 +1,10 @@
 package rud
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net/netip"
 	"time"
 
@@ -91,22 +93,6 @@ func (e *Endpoint) Receive(now time.Time, from netip.AddrPort, packet []byte) {
 	}
 }
 
-// Dial starts a connection to the responder at that address: Hellos leave until
-// it answers or Close is called, however long that takes. Frames may be queued
-// at once. pin says what is known of the responder's key.
-func (e *Endpoint) Dial(now time.Time, to netip.AddrPort, pin handshake.Pin) (*Conn, error) {
-	t := e.begin(now)
-	if !to.IsValid() {
-		return nil, fmt.Errorf("dial: no address")
-	}
-	c, err := e.newDial(netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), pin)
-	if err != nil {
-		return nil, fmt.Errorf("dial %v: %w", to, err)
-	}
-	c.drive(t)
-	return c, nil
-}
-
 // Advance does everything whose time has come.
 func (e *Endpoint) Advance(now time.Time) {
 	t := e.begin(now)
@@ -158,6 +144,26 @@ func (e *Endpoint) Format(f fmt.State, _ rune) {
 func (e *Endpoint) send(to netip.AddrPort, packet []byte) {
 	e.stats.Sent++
 	e.cfg.Send(to, packet)
+}
+
+// reply is send by the socket that the packet being received came through.
+func (e *Endpoint) reply(to netip.AddrPort, packet []byte) {
+	if e.cfg.Reply == nil {
+		e.send(to, packet)
+		return
+	}
+	e.stats.Sent++
+	e.cfg.Reply(to, packet)
+}
+
+// draw fills b with randomness.
+func (e *Endpoint) draw(b []byte) error {
+	r := e.cfg.Rand
+	if r == nil {
+		r = rand.Reader
+	}
+	_, err := io.ReadFull(r, b)
+	return err
 }
 
 // taken reports whether the id is in use here.

@@ -15,6 +15,7 @@ type echo struct{}
 
 func (echo) Opened(time.Time, *rud.Conn)             {}
 func (echo) Closed(time.Time, *rud.Conn, rud.Reason) {}
+func (echo) Moved(time.Time, *rud.Conn)              {}
 func (echo) Message(now time.Time, c *rud.Conn, m rud.Message) {
 	if len(m.Payload) > 0 {
 		_, _ = c.Send(now, append([]byte("you said "), m.Payload...))
@@ -22,6 +23,8 @@ func (echo) Message(now time.Time, c *rud.Conn, m rud.Message) {
 }
 
 type caller struct{}
+
+func (caller) Moved(time.Time, *rud.Conn) {}
 
 func (caller) Opened(now time.Time, c *rud.Conn)               { _, _ = c.Send(now, []byte("hello")) }
 func (caller) Closed(_ time.Time, _ *rud.Conn, r rud.Reason)   { fmt.Println("closed:", r) }
@@ -41,7 +44,7 @@ func Example() {
 	device, _ := rud.NewEndpoint(rud.Config{Static: deviceKey, Handler: caller{},
 		Send: func(_ netip.AddrPort, p []byte) { toNode = append(toNode, append([]byte(nil), p...)) }})
 
-	conn, _ := device.Dial(now, nodeAt, handshake.Pin{Key: nodeKey.Public()})
+	conn, _ := device.Dial(now, rud.Target{To: nodeAt, Pin: handshake.Pin{Key: nodeKey.Public()}})
 	for len(toNode)+len(toDevice) > 0 {
 		if len(toNode) > 0 {
 			node.Receive(now, deviceAt, toNode[0])

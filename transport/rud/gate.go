@@ -71,7 +71,7 @@ func (e *Endpoint) knock(now time.Duration, from netip.AddrPort, packet []byte) 
 	default:
 		return
 	}
-	e.send(from, answer)
+	e.reply(from, answer)
 }
 
 // listen makes the responder when the first stranger comes.

@@ -305,7 +305,7 @@ func TestDeviceIsSilentToStrangers(t *testing.T) {
 	w := newWorld(t, 1)
 	device := w.add("198.51.100.2:40000", false)
 	other := w.add("198.51.100.3:40000", false)
-	if _, err := other.Dial(w.now, device.addr, handshake.Pin{Key: device.static.Public()}); err != nil {
+	if _, err := other.Dial(w.now, device.target()); err != nil {
 		t.Fatal(err)
 	}
 	w.run(time.Minute)
@@ -335,7 +335,7 @@ func TestHandlerIsReentrant(t *testing.T) {
 			}
 		case "dial":
 			var err error
-			if dialled, err = node.Dial(w.now, other.addr, handshake.Pin{Key: other.static.Public()}); err != nil {
+			if dialled, err = node.Dial(w.now, other.target()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -356,7 +356,7 @@ func TestHandlerIsReentrant(t *testing.T) {
 		t.Errorf("not closed: %v, %d connections", r, node.Len())
 	}
 	node.onOpened = func(c *Conn) { c.Close(w.now) }
-	if _, err := device.Dial(w.now, node.addr, handshake.Pin{Key: node.static.Public()}); err != nil {
+	if _, err := device.Dial(w.now, node.target()); err != nil {
 		t.Fatal(err)
 	}
 	w.run(time.Minute)

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"meshpresence/transport/rud/handshake"
 )
 
 // recorder reads the header of every data packet that any host sends and notes
@@ -295,7 +294,7 @@ func TestDialGoesOn(t *testing.T) {
 	node := w.add("192.0.2.1:6770", true)
 	device := w.add("198.51.100.2:40000", false)
 	w.loss = 1
-	c, err := device.Dial(w.now, node.addr, handshake.Pin{Key: node.static.Public()})
+	c, err := device.Dial(w.now, node.target())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,7 +317,7 @@ func TestDialGoesOn(t *testing.T) {
 	if device.Len() != 0 || !device.Deadline().IsZero() {
 		t.Errorf("%d connections and a deadline %v left", device.Len(), device.Deadline())
 	}
-	c2, err := device.Dial(w.now, netip.MustParseAddrPort("203.0.113.9:1"), handshake.Pin{})
+	c2, err := device.Dial(w.now, Target{To: netip.MustParseAddrPort("203.0.113.9:1")})
 	if err != nil {
 		t.Fatal(err)
 	}

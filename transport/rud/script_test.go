@@ -115,6 +115,7 @@ func scriptResult(initiator bool) *handshake.Result {
 }
 
 func (s *script) Opened(time.Time, *Conn) { s.opened++ }
+func (s *script) Moved(time.Time, *Conn)  {}
 func (s *script) Message(_ time.Time, _ *Conn, m Message) {
 	m.Payload = bytes.Clone(m.Payload)
 	s.messages = append(s.messages, m)

@@ -43,6 +43,7 @@ type host struct {
 	messages  []Message // copies
 	closed    map[*Conn]Reason
 	bytes     int // received
+	moved     int // calls of Moved
 	onOpened  func(c *Conn)
 	onMessage func(c *Conn, m Message)
 }
@@ -144,6 +145,12 @@ func (h *host) Message(_ time.Time, c *Conn, m Message) {
 }
 
 func (h *host) Closed(_ time.Time, c *Conn, r Reason) { h.closed[c] = r }
+func (h *host) Moved(time.Time, *Conn)                { h.moved++ }
+
+// target is what a device that has been here before dials.
+func (h *host) target() Target {
+	return Target{To: h.addr, Pin: handshake.Pin{Key: h.static.Public()}}
+}
 
 // send takes a packet from a host.
 func (w *world) send(from, to netip.AddrPort, packet []byte) {
@@ -241,7 +248,7 @@ func (w *world) until(what string, d time.Duration, ok func() bool) time.Duratio
 func (w *world) connect(a, b *host) (device, node *Conn) {
 	w.t.Helper()
 	before := len(b.opened)
-	c, err := a.Dial(w.now, b.addr, handshake.Pin{Key: b.static.Public()})
+	c, err := a.Dial(w.now, b.target())
 	if err != nil {
 		w.t.Fatal(err)
 	}
