@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"time"
@@ -56,16 +55,17 @@ type Client struct {
 	ended   sync.WaitGroup
 
 	posts chan func(now time.Time)
-	full  chan *udpport.Batch
+	full  chan inflow
 	empty chan *udpport.Batch
 	stop  chan struct{}
 	// acting is held by the one act of the account's key under way.
 	acting chan struct{}
 
 	// Owned by the loop.
-	port    Port
+	sockets sockets
 	ep      *rud.Endpoint
 	waiting map[int64]chan<- mpp.Message
+	links   map[*link]struct{} // with a connection that has not ended
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -107,11 +107,12 @@ func newClient(p *Profile, cfg Config) *Client {
 		profile: p, cfg: cfg.withDefaults(), wall: cfg.Wall,
 		cancel:  func() {},
 		posts:   make(chan func(time.Time), posts),
-		full:    make(chan *udpport.Batch, readAhead),
+		full:    make(chan inflow, readAhead),
 		empty:   make(chan *udpport.Batch, readAhead),
 		stop:    make(chan struct{}),
 		acting:  make(chan struct{}, 1),
 		waiting: make(map[int64]chan<- mpp.Message),
+		links:   make(map[*link]struct{}),
 		changed: make(chan struct{}),
 		joins:   make(map[joinID]chan word),
 		watched: make(chan struct{}, 1),
@@ -125,16 +126,17 @@ func newClient(p *Profile, cfg Config) *Client {
 
 // listen opens the socket and starts the loop on it.
 func (c *Client) listen(static *key.Static) (err error) {
-	if c.port, err = c.cfg.Ports(c.cfg.Listen); err != nil {
+	port, err := c.cfg.Ports(c.cfg.Listen)
+	if err != nil {
 		return fmt.Errorf("opening a UDP socket: %w", err)
 	}
-	c.ep, err = rud.NewEndpoint(rud.Config{Static: static, Send: c.send, Handler: c})
+	c.ep, err = rud.NewEndpoint(rud.Config{Static: static, Send: c.send, Reply: c.reply, Wall: c.wall, Handler: c})
 	if err != nil {
-		c.port.Close()
+		port.Close()
 		return err
 	}
-	c.ended.Add(2)
-	go c.read(c.port)
+	c.use(time.Now(), port)
+	c.ended.Add(1)
 	go c.loop()
 	return nil
 }
@@ -192,42 +194,6 @@ func (c *Client) Attached(ctx context.Context) error {
 	}
 }
 
-// Rebind moves to a fresh local socket, as when the network changed: the
-// connection goes on and its node follows once the new path is proved.
-func (c *Client) Rebind(ctx context.Context) error {
-	fresh, err := c.cfg.Ports(c.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("opening a UDP socket: %w", err)
-	}
-	done := make(chan struct{})
-	err = c.post(ctx, func(now time.Time) {
-		old := c.port
-		c.port = fresh
-		c.ended.Add(1)
-		go c.read(fresh)
-		old.Close()
-		c.mu.Lock()
-		l := c.link
-		c.mu.Unlock()
-		if l != nil {
-			l.conn.Rebind(now)
-		}
-		close(done)
-	})
-	if err != nil {
-		fresh.Close()
-		return err
-	}
-	select {
-	case <-done:
-		return nil
-	case <-c.stop:
-		c.ended.Wait() // the loop may have taken the socket, or not
-		fresh.Close()
-		return ErrClosed
-	}
-}
-
 // post runs f in the loop, soon.
 func (c *Client) post(ctx context.Context, f func(now time.Time)) error {
 	select {
@@ -241,48 +207,22 @@ func (c *Client) post(ctx context.Context, f func(now time.Time)) error {
 }
 
 // send implements rud.Config.Send. It runs in the loop.
-func (c *Client) send(to netip.AddrPort, packet []byte) { c.port.Send(to, packet) }
+func (c *Client) send(to netip.AddrPort, packet []byte) { c.sockets.to(to).Send(to, packet) }
 
-// read hands datagrams to the loop until its socket is closed.
-func (c *Client) read(port Port) {
-	defer c.ended.Done()
-	for {
-		var b *udpport.Batch
-		select {
-		case b = <-c.empty:
-		case <-c.stop:
-			return
-		}
-		_, err := port.ReadBatch(b)
-		if err != nil {
-			c.empty <- b
-			if !errors.Is(err, net.ErrClosed) {
-				c.cfg.Log.Error("reading from the socket", "err", err)
-			}
-			return
-		}
-		select {
-		case c.full <- b:
-		case <-c.stop:
-			return
-		}
-	}
-}
+// reply implements rud.Config.Reply.
+func (c *Client) reply(to netip.AddrPort, packet []byte) { c.sockets.reply(to).Send(to, packet) }
 
 // loop owns the endpoint.
 func (c *Client) loop() {
 	defer c.ended.Done()
-	defer func() { c.port.Close() }()
+	defer func() { c.sockets.close() }()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		select {
 		case b := <-c.full:
-			now := time.Now()
-			for i := range b.Messages[:b.N] {
-				c.ep.Receive(now, b.Messages[i].Addr, b.Messages[i].Data)
-			}
-			c.empty <- b
+			c.take(time.Now(), b)
+			c.empty <- b.Batch
 		case f := <-c.posts:
 			f(time.Now())
 		case <-timer.C:
@@ -297,14 +237,21 @@ func (c *Client) turn(now time.Time) time.Duration {
 	if d := c.ep.Deadline(); !d.IsZero() && !d.After(now) {
 		c.ep.Advance(now)
 	}
-	if err := c.port.Flush(); err != nil {
+	if c.sockets.advance(now) {
+		c.cfg.Log.Info("nothing came through the socket in use: going back to the one before")
+		c.moved(now)
+	}
+	if err := c.sockets.flush(); err != nil {
 		c.cfg.Log.Debug("sending", "err", err)
 	}
-	d := c.ep.Deadline()
-	if d.IsZero() {
+	next := c.sockets.deadline()
+	if d := c.ep.Deadline(); !d.IsZero() && (next.IsZero() || d.Before(next)) {
+		next = d
+	}
+	if next.IsZero() {
 		return time.Hour
 	}
-	return max(0, d.Sub(now))
+	return max(0, next.Sub(now))
 }
 
 // Opened implements rud.Handler.
@@ -317,6 +264,7 @@ func (c *Client) Opened(_ time.Time, conn *rud.Conn) {
 // Closed implements rud.Handler.
 func (c *Client) Closed(_ time.Time, conn *rud.Conn, reason rud.Reason) {
 	if l, ok := conn.App.(*link); ok {
+		delete(c.links, l)
 		l.end(fmt.Errorf("the connection ended: %v", reason))
 	}
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"meshpresence/discovery"
@@ -46,6 +47,10 @@ type Config struct {
 	Listen string
 	// Ports opens the sockets for Listen. Default: the system's.
 	Ports func(addr string) (Port, error)
+	// Route tells the local address that packets to an address would leave by,
+	// so that a change of network is noticed; the zero Addr: there is no way.
+	// Default: the kernel's answer, and with Ports none.
+	Route func(to netip.AddrPort) netip.Addr
 	// Wall is the wall clock. Default: the system's.
 	Wall wall.Clock
 	// Log receives what happens below. Default: nothing.
@@ -59,6 +64,9 @@ func (c Config) withDefaults() Config {
 	c.Heartbeat = max(c.Heartbeat, MinHeartbeat)
 	if c.Listen == "" {
 		c.Listen = ":0"
+	}
+	if c.Ports == nil && c.Route == nil {
+		c.Route = systemRoute
 	}
 	if c.Ports == nil {
 		c.Ports = systemPort

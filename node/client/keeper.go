@@ -399,6 +399,8 @@ func (c *Client) attend(ctx context.Context, l *link) {
 	c.offerKept(ctx, l)
 	beat := time.NewTicker(c.cfg.Heartbeat)
 	defer beat.Stop()
+	way := time.NewTicker(routeEvery)
+	defer way.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -414,7 +416,12 @@ func (c *Client) attend(ctx context.Context, l *link) {
 			if c.old(ctx, l) || c.look(ctx, l) != nil {
 				return
 			}
+		case <-way.C:
+			if c.noticeRoute(ctx, l) && c.look(ctx, l) != nil {
+				return
+			}
 		case <-c.waking.token:
+			c.noticeRoute(ctx, l)
 			if c.look(ctx, l) != nil {
 				return
 			}

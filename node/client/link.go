@@ -20,7 +20,9 @@ import (
 // link is one connection to one node, from the first packet to its end.
 type link struct {
 	address discovery.Address // with the fingerprint once opened
+	to      netip.AddrPort
 	conn    *rud.Conn
+	local   netip.Addr    // where packets to the node leave; guarded by the client's mu
 	node    key.Hash      // the node's name in facts, once its card came
 	sub     *subscription // what is watched here; guarded by the client's mu
 	// early are the publishers and epochs not known yet, since when; only the
@@ -121,7 +123,7 @@ func (c *Client) checkPin(a *discovery.Address) error {
 func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error) {
 	ctx, cancel := context.WithTimeout(whole, dialTimeout)
 	defer cancel()
-	to, err := resolve(ctx, a)
+	to, err := c.resolve(ctx, a)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +140,7 @@ func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error)
 
 // reach dials and waits until the connection is proved.
 func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin handshake.Pin) error {
+	l.to, l.local = to, c.route(to)
 	failed := make(chan error, 1)
 	err := c.post(ctx, func(now time.Time) {
 		conn, err := c.ep.Dial(now, rud.Target{To: to, Pin: pin})
@@ -147,6 +150,7 @@ func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin hand
 		}
 		conn.App = l
 		l.conn = conn
+		c.links[l] = struct{}{}
 	})
 	if err != nil {
 		return err
@@ -175,7 +179,7 @@ func (c *Client) hangUp(l *link, err error) {
 }
 
 // resolve turns an address into where to send.
-func resolve(ctx context.Context, a discovery.Address) (netip.AddrPort, error) {
+func (c *Client) resolve(ctx context.Context, a discovery.Address) (netip.AddrPort, error) {
 	if ip, err := netip.ParseAddr(a.Host); err == nil {
 		return netip.AddrPortFrom(ip, a.Port), nil
 	}
@@ -186,5 +190,5 @@ func resolve(ctx context.Context, a discovery.Address) (netip.AddrPort, error) {
 	if len(ips) == 0 {
 		return netip.AddrPort{}, fmt.Errorf("resolving %s: %w", a.Host, errors.New("no addresses"))
 	}
-	return netip.AddrPortFrom(ips[0].Unmap(), a.Port), nil
+	return c.firstReached(ips, a.Port), nil
 }

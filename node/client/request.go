@@ -86,6 +86,7 @@ func (c *Client) ask(ctx context.Context, l *link, m clientMessage) (mpp.Message
 		if msg != nil || err != nil {
 			return msg, err
 		}
+		c.noticeRoute(ctx, l)
 	}
 	err := fmt.Errorf("asking %s: %w", l.address, ErrNoAnswer)
 	l.end(err)

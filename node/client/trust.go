@@ -53,7 +53,7 @@ func (c *Client) meetStranger(ctx context.Context, a discovery.Address) (key.Agr
 	defer stranger.Close()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	to, err := resolve(ctx, a)
+	to, err := c.resolve(ctx, a)
 	if err != nil {
 		return "", err
 	}

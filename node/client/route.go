@@ -1,0 +1,67 @@
+package client
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// routeEvery is how often the kernel is asked where packets to the node would
+// leave. It costs a few system calls and no packet.
+const routeEvery = 5 * time.Second
+
+// systemRoute is the local address that the kernel would choose for packets to
+// that address; the zero Addr when there is no way there. Connecting a UDP socket
+// sends nothing.
+func systemRoute(to netip.AddrPort) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+}
+
+// route asks where packets to that address would leave; the zero Addr means
+// nowhere, or that nobody knows.
+func (c *Client) route(to netip.AddrPort) netip.Addr {
+	if c.cfg.Route == nil {
+		return netip.Addr{}
+	}
+	return c.cfg.Route(to)
+}
+
+// noticeRoute moves to a fresh socket when the way to the node begins at another
+// local address than before: the network changed, and what is on the way from the
+// node would wait for the next heartbeat, or never find its NAT open. It reports
+// whether it did.
+func (c *Client) noticeRoute(ctx context.Context, l *link) bool {
+	local := c.route(l.to)
+	if !local.IsValid() {
+		return false // no network: nothing would be gained by moving
+	}
+	c.mu.Lock()
+	was := l.local
+	l.local = local
+	c.mu.Unlock()
+	if was == local || !was.IsValid() {
+		return false
+	}
+	c.cfg.Log.Info("the network changed", "from", was, "to", local)
+	if err := c.Rebind(ctx); err != nil {
+		c.cfg.Log.Warn("moving to a fresh socket", "err", err)
+		return false
+	}
+	return true
+}
+
+// firstReached picks the address to send to: the first that there is a way to.
+func (c *Client) firstReached(ips []netip.Addr, port uint16) netip.AddrPort {
+	for _, ip := range ips {
+		if to := netip.AddrPortFrom(ip.Unmap(), port); c.route(to).IsValid() {
+			return to
+		}
+	}
+	return netip.AddrPortFrom(ips[0].Unmap(), port)
+}
