@@ -74,8 +74,8 @@ func newLoop(t testing.TB) *loop {
 	for range 4 {
 		l.turn()
 	}
-	for _, c := range l.node.conns {
-		l.n = c
+	for _, s := range l.node.streams {
+		l.n = s.c
 	}
 	if !l.d.Proved() || l.n == nil || !l.n.Proved() {
 		t.Fatal("no connection")
@@ -128,7 +128,7 @@ func TestRubbishDoesNotAllocate(t *testing.T) {
 	newSeeded(5).Read(noise)
 	zeros := make([]byte, 1200)
 	known := append([]byte(nil), noise...)
-	copy(known, l.n.in.id[:])
+	copy(known, l.n.main.in.id[:])
 	badType := append([]byte(nil), zeros...)
 	badType[16] = 9
 	if _, err := l.d.Send(l.now, text(1, 40)); err != nil {
@@ -158,10 +158,10 @@ func TestIdleMemory(t *testing.T) {
 	for i := range conns {
 		conns[i] = &Conn{}
 		var err error
-		if conns[i].in, err = newProtection(wire.SuiteX25519AESGCM, wire.ID{1}, key.Secret{}, key.Secret{}); err != nil {
+		if conns[i].main.in, err = newProtection(wire.SuiteX25519AESGCM, wire.ID{1}, key.Secret{}, key.Secret{}); err != nil {
 			t.Fatal(err)
 		}
-		if conns[i].out, err = newProtection(wire.SuiteX25519AESGCM, wire.ID{1}, key.Secret{}, key.Secret{}); err != nil {
+		if conns[i].main.out, err = newProtection(wire.SuiteX25519AESGCM, wire.ID{1}, key.Secret{}, key.Secret{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -182,8 +182,8 @@ func BenchmarkSeal(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h := wire.Header{Flags: wire.FlagFinal, Pieces: 1}
-		l.n.next = 1 // a benchmark's key protects nothing
-		l.n.seal(&h, nil, payload, 0)
+		l.n.main.next = 1 // a benchmark's key protects nothing
+		l.n.main.seal(&h, nil, payload, 0)
 	}
 }
 
@@ -196,7 +196,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.SetBytes(int64(len(p)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, ok := l.n.open(0, p); !ok {
+		if _, _, ok := l.n.main.open(0, p); !ok {
 			b.Fatal("does not open")
 		}
 	}
@@ -225,7 +225,7 @@ func BenchmarkRubbish(b *testing.B) {
 	noise := make([]byte, 1200)
 	newSeeded(5).Read(noise)
 	known := append([]byte(nil), noise[:200]...)
-	copy(known, l.n.in.id[:])
+	copy(known, l.n.main.in.id[:])
 	for name, p := range map[string][]byte{"unknown": noise, "known": known, "zeros": make([]byte, 1200)} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

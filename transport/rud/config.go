@@ -109,6 +109,7 @@ type Handler interface {
 
 // Message is one frame.
 type Message struct {
+	Stream  *Stream        // that it came in
 	Payload []byte         // lent until Message returns
 	From    netip.AddrPort // source of the packet that made it whole
 	Probe   bool           // that packet does not say where the peer is

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"meshpresence/internal/key"
-	"meshpresence/internal/replay"
 	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
 )
@@ -31,7 +30,7 @@ var phaseNames = [...]string{"dialling", "provisional", "open", "closed"}
 // String returns the phase in words.
 func (p phase) String() string { return phaseNames[p] }
 
-// Conn is one connection to one peer: one secret, one stream pair. It belongs to
+// Conn is one connection to one peer: one secret, its paths, and streams. It belongs to
 // its Endpoint's loop. Times inside are since the Endpoint's start, 0 is never.
 type Conn struct {
 	// App is the owner's: the engine never looks at it.
@@ -50,30 +49,16 @@ type Conn struct {
 	dial        *dialling    // while phaseDialling
 	provisional *provisional // while phaseProvisional
 
-	// Receiving.
-	in     protection
-	window replay.Window
 	failed uint64 // packets that did not open
-	inbox  inbox
-	acks   acks
+	main   Stream
 
-	// Sending.
-	out    protection
-	next   uint32 // number of the next packet
-	outbox outbox
-	flight flight
-	size   int // of the largest packet that the path carries
+	// The path.
+	rtt    roundTrip
+	flow   congestion
+	paceAt time.Duration // the pace lets the next packet go; 0 when nothing waits for it
+	size   int           // of the largest packet that the path carries
 	sizing sizing
-
-	// Recovery.
-	rtt     roundTrip
-	flow    congestion
-	backoff uint8         // PTOs since the last acknowledgement
-	frameAt time.Duration // the last frame packet left
-	lossAt  time.Duration // the next packet counts as lost
-	paceAt  time.Duration // the pace lets the next packet go; 0 when nothing waits for it
-
-	paths paths
+	paths  paths
 
 	deadline time.Duration // kept by timers
 	slot     int
@@ -112,17 +97,18 @@ func (c *Conn) receiving() *bounds {
 func (c *Conn) establish(r *handshake.Result) error {
 	var err error
 	header, packet := r.ReceiveKeys()
-	if c.in, err = newProtection(r.Suite, r.MyID, header, packet); err != nil {
+	if c.main.in, err = newProtection(r.Suite, r.MyID, header, packet); err != nil {
 		return err
 	}
 	header, packet = r.SendKeys()
-	if c.out, err = newProtection(r.Suite, r.PeerID, header, packet); err != nil {
+	if c.main.out, err = newProtection(r.Suite, r.PeerID, header, packet); err != nil {
 		return err
 	}
 	c.initiator = r.Initiator
 	c.peer, c.mine = r.Peer, r.Mine
 	c.card, c.reset = r.Card, r.Reset
-	c.next = 1
+	c.main.c = c
+	c.main.next = 1
 	c.size = r.Size
 	c.flow = newCongestion()
 	c.e.enter(c)
@@ -196,12 +182,7 @@ func (c *Conn) advance(now time.Duration) {
 
 // onTimers runs the timers of an open connection that have come.
 func (c *Conn) onTimers(now time.Duration) {
-	if c.lossAt != 0 && now >= c.lossAt {
-		c.detectLoss(now)
-	}
-	if at := c.probeAt(); at != 0 && now >= at {
-		c.onProbeTimeout(now)
-	}
+	c.main.onTimers(now)
 	if at := c.challengeAt(); at != 0 && now >= at {
 		c.challenge(now)
 	}
@@ -216,7 +197,7 @@ func (c *Conn) schedule() {
 		return
 	}
 	at := c.born + maxAge
-	for _, d := range [...]time.Duration{c.acks.due, c.lossAt, c.probeAt(), c.paceAt, c.challengeAt(), c.sizing.raise} {
+	for _, d := range [...]time.Duration{c.main.deadline(), c.paceAt, c.challengeAt(), c.sizing.raise} {
 		if d != 0 && d < at {
 			at = d
 		}

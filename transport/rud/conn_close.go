@@ -27,12 +27,12 @@ func (c *Conn) end(now time.Duration, reason Reason) {
 		}
 	}
 	c.phase = phaseClosed
-	delete(e.conns, binary.BigEndian.Uint64(c.in.id[:]))
+	if !c.main.in.id.IsZero() {
+		delete(e.streams, binary.BigEndian.Uint64(c.main.in.id[:]))
+		e.conns--
+	}
 	e.timers.remove(c)
-	c.inbox.free(&e.buffers)
-	c.outbox.free(&e.buffers)
-	c.flight.drop()
-	c.in, c.out = protection{}, protection{}
+	c.main.free(&e.buffers)
 	if c.announced {
 		e.cfg.Handler.Closed(e.now, c, reason)
 	}

@@ -107,11 +107,11 @@ func (p *paths) earn(from netip.AddrPort, n int) {
 // move a path. A newest non-probe packet from a new source: 16 random bytes
 // challenged on the new AND the old path; move when the new answers from there;
 // move back if a newer packet arrives on the old."
-func (c *Conn) onPath(now time.Duration, from netip.AddrPort, h *wire.Header, size int) {
+func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire.Header, size int) {
 	p := &c.paths
-	newest := !h.Probe() && h.Number > p.mover
+	newest := !h.Probe() && h.Number > s.mover
 	if newest {
-		p.mover = h.Number
+		s.mover = h.Number
 	}
 	if from == p.current {
 		if newest {
@@ -181,7 +181,7 @@ func (c *Conn) challengeAt() time.Duration {
 
 func (c *Conn) sendPathValue(now time.Duration, to netip.AddrPort, tag string, value []byte) {
 	c.e.list[0] = wire.Extension{Tag: tag, Value: value}
-	c.sendPlain(now, to, wire.FlagProbe, c.e.list[:])
+	c.main.sendPlain(now, to, wire.FlagProbe, c.e.list[:])
 }
 
 // onPathValues takes the extensions of a no-frame packet: it "carries only
@@ -246,9 +246,7 @@ func (c *Conn) newFlow(now time.Duration) {
 	c.paths.epoch++
 	c.paths.sent, c.paths.lost = 0, 0
 	c.flow = newCongestion()
-	c.backoff = 0
-	c.lossAt = 0
-	c.loseAll()
+	c.main.loseAll()
 	c.planRaise(now)
 	c.sizing.failed = now // what is outstanding was lost by the move
 }
@@ -262,7 +260,7 @@ func (c *Conn) Rebind(now time.Time) {
 	}
 	c.newFlow(t)
 	if !c.tellsPath() {
-		c.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
+		c.main.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
 	}
 	c.flush(t)
 }
@@ -270,10 +268,10 @@ func (c *Conn) Rebind(now time.Time) {
 // tellsPath reports whether something outstanding is no probe, or there is no
 // room for one frame more.
 func (c *Conn) tellsPath() bool {
-	for i := range c.flight.sent {
-		if c.outbox.frame(c.flight.sent[i].frame).flags&wire.FlagProbe == 0 {
+	for i := range c.main.flight.sent {
+		if c.main.outbox.frame(c.main.flight.sent[i].frame).flags&wire.FlagProbe == 0 {
 			return true
 		}
 	}
-	return c.outbox.len() >= frameWindow
+	return c.main.outbox.len() >= frameWindow
 }

@@ -34,8 +34,8 @@ func (c *Conn) planRaise(now time.Duration) {
 // largeUnanswered reports whether a large packet is outstanding that left since
 // the last failure was noticed.
 func (c *Conn) largeUnanswered() bool {
-	for i := range c.flight.sent {
-		if r := &c.flight.sent[i]; r.size > wire.SmallPacket && r.at >= c.sizing.failed {
+	for i := range c.main.flight.sent {
+		if r := &c.main.flight.sent[i]; r.size > wire.SmallPacket && r.at >= c.sizing.failed {
 			return true
 		}
 	}
@@ -68,7 +68,7 @@ func (c *Conn) sizePatience() int {
 	switch {
 	case c.sizing.asked && !c.sizing.small:
 		return math.MaxInt
-	case c.sizing.small && c.outbox.longest() <= wire.MaxPieces*payloadSmall:
+	case c.sizing.small && c.main.outbox.longest() <= wire.MaxPieces*payloadSmall:
 		return sizeTries
 	}
 	return 2 * sizeTries
@@ -77,16 +77,16 @@ func (c *Conn) sizePatience() int {
 // compare sends an empty frame, once, beside the large packets that fail.
 func (c *Conn) compare(now time.Duration) {
 	z := &c.sizing
-	if z.fails < 2 || z.asked || z.small || !c.roomForNew() {
+	if z.fails < 2 || z.asked || z.small || !c.main.roomForNew() {
 		return
 	}
-	index, err := c.accept(nil, wire.FlagFinal|wire.FlagProbe)
+	index, err := c.main.accept(nil, wire.FlagFinal|wire.FlagProbe)
 	if err != nil {
 		return
 	}
 	z.asked = true
-	c.outbox.held -= c.outbox.frame(index).divide(&c.e.buffers, c.share())
-	c.sendPiece(now, c.paths.current, index, 0, record{})
+	c.main.outbox.held -= c.main.outbox.frame(index).divide(&c.e.buffers, c.main.share())
+	c.main.sendPiece(now, c.paths.current, index, 0, record{})
 }
 
 // onSize takes note of a frame packet that arrived.
@@ -107,38 +107,25 @@ func (c *Conn) fall(now time.Duration) {
 	c.sizing.fails = 0
 	c.sizing.wait = min(max(2*c.sizing.wait, raiseFirst), raiseMost)
 	c.sizing.raise = now + c.sizing.wait
-	for i := c.outbox.base; i != c.outbox.next; i++ {
-		if f := c.outbox.frame(i); !f.done && (f.pieces > 1 || f.padded || len(f.payload) > c.share()) {
-			c.recut(i)
+	for i := c.main.outbox.base; i != c.main.outbox.next; i++ {
+		if f := c.main.outbox.frame(i); !f.done && (f.pieces > 1 || f.padded || len(f.payload) > c.main.share()) {
+			c.main.recut(i)
 		}
 	}
-}
-
-// recut cuts one frame anew and forgets the pieces of the older cut.
-func (c *Conn) recut(index uint32) {
-	for i := 0; i < len(c.flight.sent); {
-		if c.flight.sent[i].frame == index {
-			c.flight.take(i)
-		} else {
-			i++
-		}
-	}
-	c.outbox.frame(index).recut()
-	c.outbox.todo = min(c.outbox.todo, index)
 }
 
 // tryRaise sends an empty frame in a packet of 1200 bytes.
 func (c *Conn) tryRaise(now time.Duration) {
 	c.sizing.raise = 0
-	index, err := c.accept(nil, wire.FlagFinal|wire.FlagProbe)
-	if err != nil || !c.roomForNew() {
+	index, err := c.main.accept(nil, wire.FlagFinal|wire.FlagProbe)
+	if err != nil || !c.main.roomForNew() {
 		c.sizing.raise = now + c.sizing.wait
 		return
 	}
-	f := c.outbox.frame(index)
+	f := c.main.outbox.frame(index)
 	f.padded = true
-	c.outbox.held -= f.divide(&c.e.buffers, c.share())
-	c.sendPiece(now, c.paths.current, index, 0, record{})
+	c.main.outbox.held -= f.divide(&c.e.buffers, c.main.share())
+	c.main.sendPiece(now, c.paths.current, index, 0, record{})
 }
 
 // raised takes the larger size: the probe arrived.
@@ -147,10 +134,23 @@ func (c *Conn) raised() {
 	c.sizing = sizing{}
 }
 
+// recut cuts one frame anew and forgets the pieces of the older cut.
+func (s *Stream) recut(index uint32) {
+	for i := 0; i < len(s.flight.sent); {
+		if s.flight.sent[i].frame == index {
+			s.flight.take(i)
+		} else {
+			i++
+		}
+	}
+	s.outbox.frame(index).recut()
+	s.outbox.todo = min(s.outbox.todo, index)
+}
+
 // notRaised gives the probe in the i-th record up: its frame, which the peer's
 // frame window needs, goes again without padding, cut anew.
-func (c *Conn) notRaised(now time.Duration, i int) {
-	c.recut(c.flight.sent[i].frame)
-	c.sizing.wait = min(2*c.sizing.wait, raiseMost)
-	c.sizing.raise = now + c.sizing.wait
+func (s *Stream) notRaised(now time.Duration, i int) {
+	s.recut(s.flight.sent[i].frame)
+	s.c.sizing.wait = min(2*s.c.sizing.wait, raiseMost)
+	s.c.sizing.raise = now + s.c.sizing.wait
 }

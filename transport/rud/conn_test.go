@@ -54,7 +54,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	secret := scriptResult(true).Secret
 	header, packet := scriptResult(true).SendKeys()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
-		for _, x := range []any{s.c, s.c.in, &s.c.out, s.e, slog.AnyValue(s.c)} {
+		for _, x := range []any{s.c, s.c.main.in, &s.c.main.out, s.e, slog.AnyValue(s.c)} {
 			got := fmt.Sprintf(verb, x)
 			for _, key := range [][]byte{secret[:4], header[:4], packet[:4], s.c.reset[:4], s.c.paths.value[:4]} {
 				for _, form := range []string{fmt.Sprintf("%x", key), strings.Trim(fmt.Sprintf("%d", key), "[]"), strings.Trim(fmt.Sprintf("%#v", key), "[]byte{}")} {

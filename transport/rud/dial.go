@@ -67,6 +67,7 @@ func (e *Endpoint) newDial(to Target) (*Conn, error) {
 		return nil, err
 	}
 	c := &Conn{e: e, initiator: true, announced: true, size: wire.SmallPacket, dial: &dialling{machine: m}}
+	c.main.c = c
 	c.paths.current = netip.AddrPortFrom(to.To.Addr().Unmap(), to.To.Port())
 	e.gate.dialling++
 	return c, nil
@@ -146,8 +147,8 @@ func (c *Conn) complete(now time.Duration, r *handshake.Result) {
 	if c.phase != phaseOpen {
 		return
 	}
-	if c.outbox.next == 0 {
-		c.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
+	if c.main.outbox.next == 0 {
+		c.main.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
 	}
 	c.flush(now)
 }

@@ -24,8 +24,9 @@ type Endpoint struct {
 	now   time.Time // of the call that is under way
 
 	// Finding the stream: the first 8 bytes decide everything.
-	conns map[uint64]*Conn // by our data id
-	dials map[uint64]*Conn // by our handshake ids
+	streams map[uint64]*Stream // by our data id
+	dials   map[uint64]*Conn   // by our handshake ids
+	conns   int                // with a data id
 
 	gate    gate
 	timers  timers
@@ -53,9 +54,9 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("make RUD endpoint: %w", err)
 	}
 	e := &Endpoint{
-		cfg:   cfg,
-		conns: make(map[uint64]*Conn),
-		dials: make(map[uint64]*Conn),
+		cfg:     cfg,
+		streams: make(map[uint64]*Stream),
+		dials:   make(map[uint64]*Conn),
 	}
 	e.gate.init()
 	return e, nil
@@ -81,11 +82,13 @@ func (e *Endpoint) Receive(now time.Time, from netip.AddrPort, packet []byte) {
 	}
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	id := binary.BigEndian.Uint64(packet)
+	if s := e.streams[id]; s != nil {
+		s.receive(t, from, packet)
+		return
+	}
 	switch {
 	case id == 0:
 		e.knock(t, from, packet)
-	case e.conns[id] != nil:
-		e.conns[id].receive(t, from, packet)
 	case e.dials[id] != nil:
 		e.dials[id].onAnswer(t, packet)
 	default:
@@ -129,7 +132,7 @@ func (e *Endpoint) SetCard(card [wire.SizeHash]byte) {
 }
 
 // Len returns the number of connections, provisional ones and dials included.
-func (e *Endpoint) Len() int { return len(e.conns) + e.gate.dialling }
+func (e *Endpoint) Len() int { return e.conns + e.gate.dialling }
 
 // Stats returns the counters.
 func (e *Endpoint) Stats() Stats { return e.stats }
@@ -169,7 +172,7 @@ func (e *Endpoint) draw(b []byte) error {
 // taken reports whether the id is in use here.
 func (e *Endpoint) taken(id wire.ID) bool {
 	n := binary.BigEndian.Uint64(id[:])
-	return e.conns[n] != nil || e.dials[n] != nil
+	return e.streams[n] != nil || e.dials[n] != nil
 }
 
 // prefix is what limits by address count by.

@@ -140,7 +140,10 @@ func (t table) Proved(a netip.Addr) bool { return t.e.gate.proved[limit.Prefix(a
 func (t table) Taken(id wire.ID) bool { return t.e.taken(id) }
 
 // enter puts c into the table under its data id.
-func (e *Endpoint) enter(c *Conn) { e.conns[binary.BigEndian.Uint64(c.in.id[:])] = c }
+func (e *Endpoint) enter(c *Conn) {
+	e.streams[binary.BigEndian.Uint64(c.main.in.id[:])] = &c.main
+	e.conns++
+}
 
 func withoutZone(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())

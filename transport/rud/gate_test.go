@@ -91,7 +91,7 @@ func TestProvisional(t *testing.T) {
 	node := listener(t)
 	k := node.knockFrom("198.51.100.2:40000", 1)
 	answer := node.give(k.from, k.complete())
-	if len(answer) == 0 || len(node.conns) != 1 {
+	if len(answer) == 0 || node.conns != 1 {
 		t.Fatal("no provisional connection")
 	}
 	sent := node.Stats().Sent
@@ -117,7 +117,7 @@ func TestProvisional(t *testing.T) {
 	k = node.knockFrom("198.51.100.3:40000", 2)
 	answer = node.give(k.from, k.complete())
 	node.w.run(provisionalFor)
-	if len(node.conns) != 1 || len(node.closed) != 0 {
+	if node.conns != 1 || len(node.closed) != 0 {
 		t.Error("the provisional connection outlived its time, or the Handler heard of it")
 	}
 	if node.give(k.from, k.data(answer)) != nil || len(node.opened) != 1 {
@@ -139,8 +139,8 @@ func TestRepeatedComplete(t *testing.T) {
 	if node.give(elsewhere, complete) != nil {
 		t.Error("an answer to another source")
 	}
-	if len(node.conns) != 1 {
-		t.Errorf("%d connections", len(node.conns))
+	if node.conns != 1 {
+		t.Errorf("%d connections", node.conns)
 	}
 	first := k.data(answer)
 	node.w.run(100 * time.Millisecond)
@@ -151,7 +151,7 @@ func TestRepeatedComplete(t *testing.T) {
 	if node.give(k.from, complete) != nil {
 		t.Error("an answer after the connection was proved")
 	}
-	if len(node.conns) != 1 || len(node.opened) != 1 {
+	if node.conns != 1 || len(node.opened) != 1 {
 		t.Error("a second connection")
 	}
 	node.give(k.from, first)

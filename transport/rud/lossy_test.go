@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
 )
 
 // recorder reads the header of every data packet that any host sends and notes
@@ -34,12 +33,12 @@ func (r *recorder) tap(_, _ netip.AddrPort, packet []byte) {
 	r.bytes += len(packet)
 	id := binary.BigEndian.Uint64(packet)
 	for _, h := range r.w.hosts {
-		c := h.conns[id]
-		if c == nil {
+		stream := h.streams[id]
+		if stream == nil {
 			continue
 		}
 		var s scratch
-		head, err := c.in.readHeader(&s, packet)
+		head, err := stream.in.readHeader(&s, packet)
 		if err != nil {
 			r.w.t.Errorf("sent a header that does not parse: %v", err)
 		}
@@ -95,7 +94,7 @@ func exchange(t *testing.T, w *world, device, node *host, d, n *Conn, count int,
 	w.until("everything delivered and acknowledged", within, func() bool {
 		feed(d, up, &ups)
 		feed(n, down, &downs)
-		return ups == count && downs == count && d.outbox.len() == 0 && n.outbox.len() == 0
+		return ups == count && downs == count && d.main.outbox.len() == 0 && n.main.outbox.len() == 0
 	})
 	checkOnce(t, "to the node", node.messages, up)
 	checkOnce(t, "to the device", device.messages, down)
@@ -125,9 +124,9 @@ func TestEverythingArrivesOnce(t *testing.T) {
 // checkEmpty wants no buffer held by any connection.
 func checkEmpty(t *testing.T, e *Endpoint) {
 	t.Helper()
-	for _, c := range e.conns {
-		if c.outbox.held != 0 || c.outbox.wide != 0 || len(c.flight.sent) != 0 || len(c.inbox.parts) != 0 {
-			t.Errorf("left over: %d bytes, %d wide frames, %d packets, %d assemblies", c.outbox.held, c.outbox.wide, len(c.flight.sent), len(c.inbox.parts))
+	for _, s := range e.streams {
+		if s.outbox.held != 0 || s.outbox.wide != 0 || len(s.flight.sent) != 0 || len(s.inbox.parts) != 0 {
+			t.Errorf("left over: %d bytes, %d wide frames, %d packets, %d assemblies", s.outbox.held, s.outbox.wide, len(s.flight.sent), len(s.inbox.parts))
 		}
 	}
 }
@@ -260,7 +259,7 @@ func TestPathSizeFalls(t *testing.T) {
 	if n.Acknowledged(lost) {
 		t.Error("a frame that no longer fits is acknowledged")
 	}
-	if n.outbox.len() != 0 {
+	if n.main.outbox.len() != 0 {
 		t.Error("the frame that no longer fits blocks the window")
 	}
 	if got := n.MaxPayload(); got != 8048 {

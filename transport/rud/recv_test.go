@@ -232,7 +232,7 @@ func TestReassemblyInAnyOrder(t *testing.T) {
 	if !bytes.Equal(s.messages[0].Payload, payload) || s.messages[0].From != s.addr {
 		t.Error("another payload")
 	}
-	if len(s.c.inbox.parts) != 0 {
+	if len(s.c.main.inbox.parts) != 0 {
 		t.Error("the assembly is kept")
 	}
 }
@@ -270,7 +270,7 @@ func TestCutAnew(t *testing.T) {
 		piece(s, cut, 2, 1, "old")
 		s.wantMessages(1)
 		s.wantOpen()
-		if len(s.c.inbox.parts) != 0 {
+		if len(s.c.main.inbox.parts) != 0 {
 			t.Error("the older pieces are kept")
 		}
 	}
@@ -323,7 +323,7 @@ func TestHardStops(t *testing.T) {
 	s.wantClosed(ReasonAged)
 
 	s = newScript(t, false)
-	s.c.next = maxPackets
+	s.c.main.next = maxPackets
 	s.sendFrame([]byte("the last number"))
 	s.wantFrame(0, 0)
 	s.wantOpen()

@@ -37,7 +37,7 @@ func (c *Conn) Remnant() (Remnant, bool) {
 	if c.initiator || c.phase != phaseOpen {
 		return Remnant{}, false
 	}
-	return Remnant{c.paths.current, c.peer, c.out.id}, true
+	return Remnant{c.paths.current, c.peer, c.main.out.id}, true
 }
 
 // SendReset tells a device that its connection is gone, as an Endpoint with the

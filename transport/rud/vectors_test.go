@@ -112,7 +112,7 @@ func TestRefused(t *testing.T) {
 		case len(s.closed) > 0:
 			s.wantClosed(ReasonBreach)
 			got = "closes"
-		case s.c.window.Newest() == 0:
+		case s.c.main.window.Newest() == 0:
 			s.pass(time.Minute)
 			s.wantIdle()
 			s.wantMessages(0)

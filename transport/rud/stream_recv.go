@@ -10,55 +10,56 @@ import (
 
 // receive takes a packet under our data id. "Data: id; length; header flags,
 // index, number; tag; body; ONLY then window, acks, path, frame."
-func (c *Conn) receive(now time.Duration, from netip.AddrPort, packet []byte) {
-	h, body, ok := c.open(now, packet)
+func (s *Stream) receive(now time.Duration, from netip.AddrPort, packet []byte) {
+	c := s.c
+	h, body, ok := s.open(now, packet)
 	if !ok {
 		c.onDropped(now, packet)
 		return
 	}
-	if !c.window.Check(h.Number) {
+	if !s.window.Check(h.Number) {
 		c.e.stats.Replayed++
 		return
 	}
 	// "A peer that breaks a limit with a packet that opened is closed."
-	ack, fine := readAck(&h, c.next-1)
+	ack, fine := readAck(&h, s.next-1)
 	index, v := uint32(0), keep
 	if !h.NoFrame() {
-		index, v = c.inbox.judge(&h, c.receiving().wide)
+		index, v = s.inbox.judge(&h, c.receiving().wide)
 	}
 	if !fine || v == breach || h.Number > maxPackets {
 		c.end(now, ReasonBreach)
 		return
 	}
-	gap := h.Number != c.window.Newest()+1
-	c.window.Commit(h.Number)
+	gap := h.Number != s.window.Newest()+1
+	s.window.Commit(h.Number)
 	opened := c.confirm(now)
-	c.onAck(now, ack)
-	c.onPath(now, from, &h, len(packet))
+	s.onAck(now, ack)
+	c.onPath(now, s, from, &h, len(packet))
 	if opened {
 		c.e.cfg.Handler.Opened(c.e.now, c)
 	}
 	if c.phase == phaseOpen {
-		c.onBody(now, from, &h, body, index, v, gap)
+		s.onBody(now, from, &h, body, index, v, gap)
 	}
 	c.flush(now)
 }
 
 // open makes every check that needs only the packet and the keys, and changes
 // nothing but the count of failed opens.
-func (c *Conn) open(now time.Duration, packet []byte) (h wire.Header, body wire.Body, ok bool) {
+func (s *Stream) open(now time.Duration, packet []byte) (h wire.Header, body wire.Body, ok bool) {
 	if len(packet) < wire.MinData || len(packet) > wire.MaxPacket {
 		return h, body, false
 	}
-	s := &c.e.scratch
-	h, err := c.in.readHeader(s, packet)
-	if err != nil || !c.window.InRange(h.Number) {
+	mem := &s.c.e.scratch
+	h, err := s.in.readHeader(mem, packet)
+	if err != nil || !s.window.InRange(h.Number) {
 		return h, body, false
 	}
-	plain, err := c.in.unseal(s, packet, h.Number)
+	plain, err := s.in.unseal(mem, packet, h.Number)
 	if err != nil {
-		if c.failed++; c.failed >= maxFailed {
-			c.end(now, ReasonForged)
+		if s.c.failed++; s.c.failed >= maxFailed {
+			s.c.end(now, ReasonForged)
 		}
 		return h, body, false
 	}
@@ -105,7 +106,8 @@ func (c *Conn) confirm(now time.Duration) bool {
 }
 
 // onBody takes what is inside a packet that opened, for the first time.
-func (c *Conn) onBody(now time.Duration, from netip.AddrPort, h *wire.Header, body wire.Body, index uint32, v verdict, gap bool) {
+func (s *Stream) onBody(now time.Duration, from netip.AddrPort, h *wire.Header, body wire.Body, index uint32, v verdict, gap bool) {
+	c := s.c
 	if h.NoFrame() {
 		c.onPathValues(now, from, body.Extensions)
 		return
@@ -113,22 +115,22 @@ func (c *Conn) onBody(now time.Duration, from netip.AddrPort, h *wire.Header, bo
 	if v == old {
 		return // "an older piece is not acknowledged"
 	}
-	c.acks.note(now, h.Number, gap)
+	s.acks.note(now, h.Number, gap)
 	if v == again {
 		return
 	}
-	m := Message{Payload: body.Payload, From: from, Probe: h.Probe(), Final: h.Final()}
+	m := Message{Payload: body.Payload, From: from, Probe: h.Probe(), Final: h.Final(), Stream: s}
 	if h.Pieces == 1 {
-		c.inbox.finish(&c.e.buffers, index)
+		s.inbox.finish(&c.e.buffers, index)
 		c.e.cfg.Handler.Message(c.e.now, c, m)
 		return
 	}
-	whole, buf := c.inbox.hold(&c.e.buffers, h, index, body.Payload)
+	whole, buf := s.inbox.hold(&c.e.buffers, h, index, body.Payload)
 	if buf == nil {
 		return
 	}
 	// The buffer is not the connection's any more: the Handler may close it.
-	c.inbox.finish(nil, index)
+	s.inbox.finish(nil, index)
 	m.Payload = whole
 	c.e.cfg.Handler.Message(c.e.now, c, m)
 	c.e.buffers.put(buf)

@@ -1,0 +1,170 @@
+package rud
+
+import (
+	"net/netip"
+	"time"
+
+	"meshpresence/transport/rud/wire"
+)
+
+// sendAside sends the one packet of a frame to another address than the path in
+// use, if that is allowed now.
+func (s *Stream) sendAside(now time.Duration, index uint32, to netip.AddrPort) {
+	f := s.outbox.frame(index)
+	if s.c.phase != phaseOpen || len(f.payload) > s.share() || !s.roomForNew() {
+		return
+	}
+	s.outbox.held -= f.divide(&s.c.e.buffers, s.share())
+	if s.c.paths.spend(now, to, packetOverhead+len(f.payload)) {
+		s.sendPiece(now, to, index, 0, record{})
+	}
+}
+
+// accept queues a frame.
+func (s *Stream) accept(payload []byte, flags byte) (index uint32, err error) {
+	limit := s.c.sending()
+	size := 0
+	if len(payload) > 0 {
+		size = bufferSize(len(payload))
+	}
+	switch {
+	case s.c.phase != phaseOpen && s.c.phase != phaseDialling:
+		return 0, ErrClosed
+	case len(payload) > s.MaxPayload():
+		return 0, ErrTooLarge
+	case s.outbox.len() >= limit.frames, s.outbox.held+size > limit.held:
+		return 0, ErrFull
+	}
+	return s.outbox.add(&s.c.e.buffers, payload, flags), nil
+}
+
+// Acknowledged reports whether the peer holds the whole frame. A frame that
+// became too large for a path whose packet size fell is never acknowledged; the
+// last 64 of these are known.
+func (s *Stream) Acknowledged(frame uint64) bool {
+	return s.c.phase != phaseDialling && frame < uint64(s.outbox.next) && s.outbox.acknowledged(uint32(frame))
+}
+
+// job is the packet that a stream sends next: an outstanding one again, by its
+// place, or, when lost is negative, a new piece of a frame.
+type job struct {
+	lost  int
+	index uint32
+	piece int
+}
+
+// due returns what the stream sends next: the oldest lost packet, else a new
+// piece.
+func (s *Stream) due() (j job, ok bool) {
+	if j.lost = s.flight.firstLost(); j.lost >= 0 {
+		return j, true
+	}
+	if !s.roomForNew() {
+		return j, false
+	}
+	j.index, j.piece, ok = s.outbox.ready(&s.c.e.buffers, s.share(), s.c.sending().wide)
+	return j, ok
+}
+
+// do sends it.
+func (s *Stream) do(now time.Duration, j job) {
+	if j.lost >= 0 {
+		s.resend(now, j.lost)
+		return
+	}
+	s.sendPiece(now, s.c.paths.current, j.index, j.piece, record{})
+}
+
+// roomForNew reports whether a new frame packet may leave: "no NEW frame packet
+// leaves while next - oldest outstanding number > 48", and so many outstanding.
+func (s *Stream) roomForNew() bool {
+	return len(s.flight.sent) < s.c.sending().outstanding && s.next-s.flight.oldest(s.next) <= numberSpan
+}
+
+// resend sends the i-th outstanding packet again: "the same PLAINTEXT sealed
+// again" under the next number.
+func (s *Stream) resend(now time.Duration, i int) {
+	r := s.flight.sent[i]
+	if r.size > wire.SmallPacket && r.at >= s.c.sizing.failed && s.c.largeFailed(now) {
+		return // its frame was cut anew
+	}
+	s.flight.take(i)
+	s.c.e.stats.Resent++
+	s.sendPiece(now, s.c.paths.current, r.frame, int(r.piece), r)
+}
+
+// sendPiece sends one piece of a frame; was is its record from the last time.
+func (s *Stream) sendPiece(now time.Duration, to netip.AddrPort, index uint32, piece int, was record) {
+	if s.exhausted(now) {
+		return
+	}
+	f := s.outbox.frame(index)
+	h := wire.Header{
+		Flags:  f.flags | wire.CutFlag(int(f.cut)),
+		Pieces: int(f.pieces),
+		Index:  piece,
+		Frame:  uint16(index),
+	}
+	pad := 0
+	if f.padded {
+		pad = wire.MaxPacket
+	}
+	number := s.next
+	packet := s.seal(&h, nil, f.piece(piece), pad)
+	r := record{
+		number: number, before: was.number, past: was.order,
+		frame: index, piece: uint8(piece),
+		size: uint16(len(packet)), at: now,
+		path: s.c.paths.epoch, aside: to != s.c.paths.current,
+	}
+	s.flight.add(r)
+	s.outbox.onSent(index, piece)
+	s.frameAt = now
+	if !r.aside {
+		s.c.flow.onSent()
+		s.c.paths.sent++
+	}
+	s.transmit(to, packet)
+}
+
+// sendPlain sends a packet without a frame: an acknowledgement, or a path value.
+func (s *Stream) sendPlain(now time.Duration, to netip.AddrPort, flags byte, list []wire.Extension) {
+	if s.exhausted(now) {
+		return
+	}
+	h := wire.Header{Flags: flags | wire.FlagNoFrame, Pieces: 1}
+	s.transmit(to, s.seal(&h, list, nil, 0))
+}
+
+// exhausted closes a connection whose packet numbers are used up: "hard stop at
+// 2^25".
+func (s *Stream) exhausted(now time.Duration) bool {
+	if s.next > maxPackets {
+		s.c.end(now, ReasonExhausted)
+	}
+	return s.c.phase != phaseOpen
+}
+
+// seal makes a packet under the next number. The number is used up whatever
+// happens to the packet: "never two seals under one number even if a write
+// fails". The packet is in the scratch; size, when not 0, is what zeros fill it
+// up to.
+func (s *Stream) seal(h *wire.Header, list []wire.Extension, payload []byte, size int) []byte {
+	h.Number = s.next
+	s.next++
+	s.acks.put(h, s.window.Newest())
+	mem := &s.c.e.scratch
+	b := wire.AppendBody(s.out.begin(mem, h), list, payload)
+	for len(b) < size-wire.SizeTag {
+		b = append(b, 0)
+	}
+	return s.out.seal(mem, b)
+}
+
+// transmit puts a packet on the wire.
+func (s *Stream) transmit(to netip.AddrPort, packet []byte) {
+	if to == s.c.paths.current {
+		s.acks.sent()
+	}
+	s.c.e.send(to, packet)
+}
