@@ -45,8 +45,11 @@ func (a Agreement) Seal(info, aad, plaintext []byte) ([]byte, error) {
 // Open decrypts what Seal made for this key with the same info and aad. Any
 // difference, truncation or key of another curve is ErrSeal.
 func (s *Static) Open(info, aad, sealed []byte) ([]byte, error) {
-	x25519 := s.private().x25519
-	if x25519 == nil || len(sealed) < SealOverhead {
+	if s.public.Curve() != X25519 || len(sealed) < SealOverhead {
+		return nil, ErrSeal
+	}
+	x25519, err := s.private().x25519.std()
+	if err != nil {
 		return nil, ErrSeal
 	}
 	private, err := hpke.NewDHKEMPrivateKey(x25519)

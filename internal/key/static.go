@@ -2,7 +2,6 @@ package key
 
 import (
 	"bytes"
-	"crypto/ecdh"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -22,9 +21,10 @@ type Static struct {
 	private hidden[agreementKey]
 }
 
-// agreementKey is an X25519 key, or the scalar of an X448 key when that is nil.
+// agreementKey is the private key of one curve.
 type agreementKey struct {
-	x25519 *ecdh.PrivateKey
+	curve  Curve
+	x25519 x25519Key
 	x448   x448.Key
 }
 
@@ -38,27 +38,46 @@ func NewStatic(curve Curve) (*Static, error) {
 // StaticFromSeed derives a key from its private scalar, 32 bytes (X25519) or 56
 // bytes (X448), clamped as RFC 7748 section 5 says when it is used.
 func StaticFromSeed(curve Curve, raw []byte) (*Static, error) {
-	s, private := new(Static), new(agreementKey)
-	switch {
-	case curve == X25519 && len(raw) == SizeX25519:
-		x25519, err := ecdh.X25519().NewPrivateKey(raw)
-		if err != nil {
-			return nil, fmt.Errorf("derive X25519 key: %w", err)
-		}
-		private.x25519 = x25519
-		s.public = join[Agreement](byte(X25519), x25519.PublicKey().Bytes())
-	case curve == X448 && len(raw) == SizeX448:
-		private.x448 = x448.Key(raw)
-		s.public = publicX448(&private.x448)
-	default:
-		return nil, fmt.Errorf("derive %v key from %d bytes: %w", curve, len(raw), ErrKey)
+	s, err := EphemeralFromSeed(curve, raw)
+	if err != nil {
+		return nil, err
 	}
-	s.private = hide(private)
+	if curve == X448 {
+		s.public += Agreement(signX448(&s.private().x448))
+	}
 	s.redacted = redact(RoleStatic, s.public.Hash())
 	return s, nil
 }
 
-// Public returns the public key; an X448 key comes with its sign byte.
+// EphemeralFromSeed derives a key for one handshake: as StaticFromSeed, in half the
+// time for X448, whose public key comes without its sign byte, and printed without
+// a name.
+func EphemeralFromSeed(curve Curve, raw []byte) (*Static, error) {
+	private := &agreementKey{curve: curve}
+	var public []byte
+	switch {
+	case curve == X25519 && len(raw) == SizeX25519:
+		var err error
+		if private.x25519, public, err = newX25519(raw); err != nil {
+			return nil, fmt.Errorf("derive X25519 key: %w", err)
+		}
+	case curve == X448 && len(raw) == SizeX448:
+		private.x448 = x448.Key(raw)
+		var u x448.Key
+		x448.KeyGen(&u, &private.x448)
+		public = u[:]
+	default:
+		return nil, fmt.Errorf("derive %v key from %d bytes: %w", curve, len(raw), ErrKey)
+	}
+	return &Static{
+		redacted: redacted{"[ephemeral key, redacted]"},
+		public:   join[Agreement](byte(curve), public),
+		private:  hide(private),
+	}, nil
+}
+
+// Public returns the public key; an X448 key that is no ephemeral comes with its
+// sign byte.
 func (s *Static) Public() Agreement { return s.public }
 
 // Agree returns the shared secret with a peer's raw public key: 32 bytes from
@@ -67,38 +86,44 @@ func (s *Static) Public() Agreement { return s.public }
 // schedule: "all-zero aborts"), as is a key of another length: ErrAgreement.
 func (s *Static) Agree(peerRaw []byte) ([]byte, error) {
 	private := s.private()
-	if private.x25519 == nil {
-		return agreeX448(&private.x448, peerRaw)
+	var shared []byte
+	ok := false
+	switch {
+	case private.curve == X448 && len(peerRaw) == SizeX448+1:
+		shared, ok = agreeX448(&private.x448, peerRaw[:SizeX448])
+	case len(peerRaw) != private.curve.Size():
+	case private.curve == X448:
+		shared, ok = agreeX448(&private.x448, peerRaw)
+	default:
+		shared, ok = private.x25519.agree(peerRaw)
 	}
-	peer, err := ecdh.X25519().NewPublicKey(peerRaw)
-	if err != nil {
-		return nil, ErrAgreement
-	}
-	// crypto/ecdh refuses the all-zero secret itself.
-	shared, err := private.x25519.ECDH(peer)
-	if err != nil {
+	if !ok || allZero(shared) {
 		return nil, ErrAgreement
 	}
 	return shared, nil
 }
 
-func agreeX448(private *x448.Key, peerRaw []byte) ([]byte, error) {
-	if len(peerRaw) != SizeX448 && len(peerRaw) != SizeX448+1 {
-		return nil, ErrAgreement
-	}
-	peer := x448.Key(peerRaw[:SizeX448])
+func agreeX448(private *x448.Key, peer []byte) ([]byte, bool) {
 	var shared x448.Key
-	if !x448.Shared(&shared, private, &peer) {
-		return nil, ErrAgreement
+	ok := x448.Shared(&shared, private, (*x448.Key)(peer))
+	return shared[:], ok
+}
+
+// allZero looks at every byte, whatever the ones before were. The libraries refuse
+// points of small order themselves; the schedule does not rely on their lists.
+func allZero(b []byte) bool {
+	var or byte
+	for _, c := range b {
+		or |= c
 	}
-	return shared[:], nil
+	return or == 0
 }
 
 // seed returns a copy of the private scalar.
 func (s *Static) seed() []byte {
 	private := s.private()
-	if private.x25519 != nil {
-		return private.x25519.Bytes()
+	if private.curve == X25519 {
+		return private.x25519.raw()
 	}
 	return bytes.Clone(private.x448[:])
 }

@@ -10,19 +10,12 @@ import (
 // 6.8); it is zero when v is even.
 const signOdd = 0x80
 
-// publicX448 returns the public key of a scalar, its sign byte included. The
-// Montgomery ladder gives u only; the parity of v comes from the same multiple
-// of the Edwards base point, carried over by the 4-isogeny of RFC 7748 section
-// 4.2, which maps base point to base point.
-func publicX448(scalar *x448.Key) Agreement {
-	var u x448.Key
-	x448.KeyGen(&u, scalar)
-	return join[Agreement](byte(X448), append(u[:], signX448(scalar)))
-}
-
-// signX448 computes v = (2 - x^2 - y^2) y / x^3 of the clamped scalar's multiple
-// (x, y) and returns signOdd when v is odd.
-func signX448(scalar *x448.Key) byte {
+// signX448 returns the sign byte of a scalar's public key. The Montgomery ladder
+// gives u only; the parity of v comes from the same multiple of the Edwards base
+// point, carried over by the 4-isogeny of RFC 7748 section 4.2, which maps base
+// point to base point: v = (2 - x^2 - y^2) y / x^3 of the clamped scalar's multiple
+// (x, y), and signOdd when v is odd.
+func signX448(scalar *x448.Key) []byte {
 	clamped := *scalar
 	clamped[0] &= 252
 	clamped[SizeX448-1] |= 128
@@ -42,5 +35,5 @@ func signX448(scalar *x448.Key) byte {
 	fp448.Inv(&denominator, &denominator)
 	fp448.Mul(&v, &v, &denominator)
 	fp448.Modp(&v)
-	return (v[0] & 1) * signOdd
+	return []byte{(v[0] & 1) * signOdd}
 }

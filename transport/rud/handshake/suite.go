@@ -104,5 +104,5 @@ func drawKey(curve key.Curve, r io.Reader) (*key.Static, error) {
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return nil, err
 	}
-	return key.StaticFromSeed(curve, raw)
+	return key.EphemeralFromSeed(curve, raw)
 }
