@@ -23,6 +23,8 @@ type Endpoint struct {
 	start time.Time // all times inside are since then; zero before the first call
 	now   time.Time // of the call that is under way
 
+	source netip.AddrPort // of the packet being received; none outside Receive
+
 	// Finding the stream: the first 8 bytes decide everything.
 	streams map[uint64]*Stream // by our data id
 	dials   map[uint64]*Conn   // by our handshake ids
@@ -81,6 +83,13 @@ func (e *Endpoint) Receive(now time.Time, from netip.AddrPort, packet []byte) {
 		return
 	}
 	from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+	e.source = from
+	e.find(t, from, packet)
+	e.source = netip.AddrPort{}
+}
+
+// find gives a packet to what its first bytes name.
+func (e *Endpoint) find(t time.Duration, from netip.AddrPort, packet []byte) {
 	id := binary.BigEndian.Uint64(packet)
 	if s := e.streams[id]; s != nil {
 		s.receive(t, from, packet)

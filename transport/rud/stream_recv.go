@@ -12,9 +12,9 @@ import (
 // index, number; tag; body; ONLY then window, acks, path, frame."
 func (s *Stream) receive(now time.Duration, from netip.AddrPort, packet []byte) {
 	c := s.c
-	h, body, ok := s.open(now, packet)
-	if !ok {
-		c.onDropped(now, packet)
+	h, body, o := s.open(now, packet)
+	if o != sound {
+		c.onDropped(now, packet, o)
 		return
 	}
 	if !s.window.Check(h.Number) {
@@ -45,41 +45,54 @@ func (s *Stream) receive(now time.Duration, from netip.AddrPort, packet []byte) 
 	c.flush(now)
 }
 
+// opening is what came of opening a packet.
+type opening byte
+
+const (
+	sealed opening = iota // not the peer's, or not whole
+	bad                   // the peer's, and against the rules of header and body
+	sound
+)
+
 // open makes every check that needs only the packet and the keys, and changes
 // nothing but the count of failed opens.
-func (s *Stream) open(now time.Duration, packet []byte) (h wire.Header, body wire.Body, ok bool) {
+func (s *Stream) open(now time.Duration, packet []byte) (h wire.Header, body wire.Body, o opening) {
 	if len(packet) < wire.MinData || len(packet) > wire.MaxPacket {
-		return h, body, false
+		return h, body, sealed
 	}
 	mem := &s.c.e.scratch
 	h, err := s.in.readHeader(mem, packet)
 	if err != nil || !s.window.InRange(h.Number) {
-		return h, body, false
+		return h, body, sealed
 	}
 	plain, err := s.in.unseal(mem, packet, h.Number)
 	if err != nil {
 		if s.c.failed++; s.c.failed >= maxFailed {
 			s.c.end(now, ReasonForged)
 		}
-		return h, body, false
+		return h, body, sealed
 	}
 	if body, err = wire.ParseBody(plain); err != nil || h.CheckOpened() != nil {
-		return h, body, false
+		return h, body, bad
 	}
 	// "entries in a piece other than 0", and "no-frame with a payload"
 	if h.NoFrame() && len(body.Payload) > 0 || h.Index > 0 && !body.Extensions.IsEmpty() {
-		return h, body, false
+		return h, body, bad
 	}
 	// No packet of 1200 bytes carries more than this: a piece has its place.
-	return h, body, len(body.Payload) <= payloadLarge
+	if len(body.Payload) > payloadLarge {
+		return h, body, bad
+	}
+	return h, body, sound
 }
 
-// onDropped counts a packet for this connection that was dropped, unless it says
-// that the peer restarted: "any packet of 44-64 bytes for a known id that is
-// dropped at ANY check is compared, last 16 bytes, constant time".
-func (c *Conn) onDropped(now time.Duration, packet []byte) {
+// onDropped counts a packet for this connection that was dropped, and ends it when
+// that says that the peer lost it: "any packet of 44-64 bytes for a known id that is
+// dropped at ANY check is compared, last 16 bytes, constant time". One that opened is
+// the peer's, who has not lost it: its tag is no token.
+func (c *Conn) onDropped(now time.Duration, packet []byte, o opening) {
 	c.e.stats.Dropped++
-	if c.phase != phaseOpen || !c.initiator || len(packet) < resetLeast || len(packet) > resetMost {
+	if o == bad || c.phase != phaseOpen || !c.initiator || len(packet) < resetLeast || len(packet) > resetMost {
 		return
 	}
 	if subtle.ConstantTimeCompare(packet[len(packet)-wire.SizeResetToken:], c.reset[:]) == 1 {

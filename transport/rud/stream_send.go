@@ -124,7 +124,7 @@ func (s *Stream) sendPiece(now time.Duration, to netip.AddrPort, index uint32, p
 		s.c.flow.onSent()
 		s.c.paths.sent++
 	}
-	s.transmit(to, packet)
+	s.transmit(to, packet, f.flags&wire.FlagProbe != 0 && was.number == 0)
 }
 
 // sendPlain sends a packet without a frame: an acknowledgement, or a path value.
@@ -133,7 +133,7 @@ func (s *Stream) sendPlain(now time.Duration, to netip.AddrPort, flags byte, lis
 		return
 	}
 	h := wire.Header{Flags: flags | wire.FlagNoFrame, Pieces: 1}
-	s.transmit(to, s.seal(&h, list, nil, 0))
+	s.transmit(to, s.seal(&h, list, nil, 0), flags&wire.FlagProbe != 0)
 }
 
 // exhausted closes a connection whose packet numbers are used up: "hard stop at
@@ -161,10 +161,15 @@ func (s *Stream) seal(h *wire.Header, list []wire.Extension, payload []byte, siz
 	return s.out.seal(mem, b)
 }
 
-// transmit puts a packet on the wire.
-func (s *Stream) transmit(to netip.AddrPort, packet []byte) {
+// transmit puts a packet on the wire. A first probe back to the source of the
+// packet being received answers it, and leaves by the socket that it came through.
+func (s *Stream) transmit(to netip.AddrPort, packet []byte, probe bool) {
 	if to == s.c.paths.current {
 		s.acks.sent()
+	}
+	if probe && to == s.c.e.source {
+		s.c.e.reply(to, packet)
+		return
 	}
 	s.c.e.send(to, packet)
 }

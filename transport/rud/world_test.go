@@ -22,6 +22,7 @@ type world struct {
 	rng   *rand.Rand
 	queue flights
 	order int
+	made  uint64 // hosts
 	hosts map[netip.AddrPort]*host
 
 	delay, jitter               time.Duration
@@ -44,7 +45,9 @@ type host struct {
 	closed    map[*Conn]Reason
 	bytes     int // received
 	moved     int // calls of Moved
+	fast      time.Duration // the wall clock is
 	onOpened  func(c *Conn)
+	onClosed  func(c *Conn)
 	onMessage func(c *Conn, m Message)
 }
 
@@ -102,17 +105,24 @@ func newStatic(t testing.TB, seed uint64) *key.Static {
 	return s
 }
 
-// add puts a host at an address; one that listens is a node.
-func (w *world) add(addr string, listen bool) *host {
+// add puts a host at an address; one that listens is a node. with changes its
+// config.
+func (w *world) add(addr string, listen bool, with ...func(*Config)) *host {
 	w.t.Helper()
-	n := uint64(len(w.hosts) + 1)
-	h := &host{w: w, addr: netip.MustParseAddrPort(addr), static: newStatic(w.t, n), closed: make(map[*Conn]Reason)}
-	var err error
-	h.Endpoint, err = NewEndpoint(Config{
-		Static: h.static, Rand: newSeeded(n), Listen: listen, Rate: 1000, Burst: 1000, Handler: h,
+	w.made++
+	n := w.made
+	h := &host{w: w, addr: netip.MustParseAddrPort(addr), closed: make(map[*Conn]Reason)}
+	cfg := Config{
+		Static: newStatic(w.t, n), Rand: newSeeded(n), Listen: listen, Rate: 1000, Burst: 1000, Handler: h,
 		Send: func(to netip.AddrPort, packet []byte) { w.send(h.addr, to, packet) },
-	})
-	if err != nil {
+		Wall: func() time.Time { return w.now.Add(h.fast) },
+	}
+	for _, f := range with {
+		f(&cfg)
+	}
+	h.static = cfg.Static
+	var err error
+	if h.Endpoint, err = NewEndpoint(cfg); err != nil {
 		w.t.Fatal(err)
 	}
 	w.hosts[h.addr] = h
@@ -144,8 +154,14 @@ func (h *host) Message(_ time.Time, c *Conn, m Message) {
 	}
 }
 
-func (h *host) Closed(_ time.Time, c *Conn, r Reason) { h.closed[c] = r }
-func (h *host) Moved(time.Time, *Conn)                { h.moved++ }
+func (h *host) Closed(_ time.Time, c *Conn, r Reason) {
+	h.closed[c] = r
+	if h.onClosed != nil {
+		h.onClosed(c)
+	}
+}
+
+func (h *host) Moved(time.Time, *Conn) { h.moved++ }
 
 // target is what a device that has been here before dials.
 func (h *host) target() Target {
