@@ -128,7 +128,7 @@ func (t table) Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte {
 }
 
 // Room implements handshake.Table.
-func (t table) Room(from netip.AddrPort) bool {
+func (t table) Room(from netip.AddrPort, _ bool) bool {
 	g := &t.e.gate
 	return len(g.provisional) < maxProvisional && g.crowd[prefix(from)] < maxProvisionalPrefix
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
 	"meshpresence/transport/rud/wire"
 )
 
@@ -29,6 +30,22 @@ const maxChallenges = 4
 
 // InitiatorConfig is what an Initiator needs.
 type InitiatorConfig struct {
+	// Mode is FirstContact, Immediate or Ticketed. Immediate needs Pin.Key and
+	// Ticketed a Ticket; either becomes Deferred when the responder asks for
+	// it, and goes on as First Contact when nobody answers.
+	Mode Mode
+
+	// Payload is one message in an Exchange, at most MaxFirstPayload. Result
+	// has its answer; when it has none the message is still to be sent. An
+	// Exchange of 548 bytes that it does not fit leaves without it.
+	Payload []byte
+
+	// Ticket is the one to be redeemed. It names the responder's key: Pin is not
+	// looked at. Static must be the key of the side that opens.
+	Ticket *Ticket
+
+	Wall wall.Clock // the Exchange's "Unix seconds / 10"
+
 	// Static is our static key. It is shown only to a responder whose key
 	// Pin knows or accepts; without it, or with the zero Pin, s_I is a key
 	// made for this connection.
@@ -123,6 +140,9 @@ func (i *Initiator) choose() error {
 
 // check refuses a config that no handshake can come of.
 func (i *Initiator) check() error {
+	if i.cfg.Mode != FirstContact {
+		return fmt.Errorf("mode %v is not spoken yet", i.cfg.Mode)
+	}
 	if i.size != wire.MaxPacket && i.size != wire.SmallPacket {
 		return fmt.Errorf("first packet of %d bytes", i.size)
 	}

@@ -27,6 +27,7 @@ type rig struct {
 type table struct {
 	stored map[request][]byte
 	full   bool
+	half   bool // no room for a source that is not validated
 	proved netip.Prefix
 }
 
@@ -38,7 +39,9 @@ type request struct {
 func (t *table) Stored(from netip.AddrPort, hash [32]byte) []byte {
 	return t.stored[request{from, hash}]
 }
-func (t *table) Room(netip.AddrPort) bool     { return !t.full }
+func (t *table) Room(_ netip.AddrPort, v bool) bool {
+	return !t.full && (v || !t.half)
+}
 func (t *table) Proved(a netip.Addr) bool     { return t.proved.Contains(a) }
 func (t *table) Taken(wire.ID) bool           { return false }
 func (t *table) keep(from request, a []byte)  { t.stored[from] = a }

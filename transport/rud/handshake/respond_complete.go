@@ -43,7 +43,7 @@ func (r *Responder) complete(now time.Time, from netip.AddrPort, p, out []byte) 
 	if !r.completes.Allow(now, limit.Prefix(from.Addr()), r.scale(from.Addr())) {
 		return out, nil, Limited
 	}
-	if !r.cfg.Table.Room(from) {
+	if !r.cfg.Table.Room(from, true) {
 		return out, nil, NoRoom
 	}
 	if !r.memory.note(slot, mark) {
@@ -65,6 +65,7 @@ func (r *Responder) complete(now time.Time, from netip.AddrPort, p, out []byte) 
 	result.Mine = g.of(s.curve).static.Public()
 	result.Size = len(p)
 	result.From = from
+	result.Validated = true
 	result.Request = sha256.Sum256(p)
 	return answer, result, Completed
 }

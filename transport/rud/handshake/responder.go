@@ -10,6 +10,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/limit"
+	"meshpresence/internal/wall"
 	"meshpresence/transport/rud/wire"
 )
 
@@ -31,8 +32,10 @@ type Table interface {
 	Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte
 
 	// Room reports whether one more provisional connection from there would
-	// stay within the limits, in all and for its prefix.
-	Room(from netip.AddrPort) bool
+	// stay within the limits, in all and for its prefix. A source is validated
+	// by a Complete; an Exchange may come from a forged one, and gets a part of
+	// the room only.
+	Room(from netip.AddrPort, validated bool) bool
 
 	// Proved reports whether the address's prefix has a proved device.
 	Proved(a netip.Addr) bool
@@ -57,6 +60,21 @@ type ResponderConfig struct {
 	// Rate and Burst of the address buckets, Challenges a second and at once,
 	// and as many Completes; 0 means DefaultRate and DefaultBurst.
 	Rate, Burst int
+
+	Wall wall.Clock // what the time in an Exchange is held against
+
+	// Busy reports whether the owner's queue of datagrams is an eighth full:
+	// then, and for a second more, an Exchange gets a Challenge. nil: never.
+	Busy func() bool
+
+	// Answer runs the verb of an Exchange that opened, once, and returns the
+	// payload of the ResponderComplete, at most room bytes; nil for none, and
+	// then the initiator sends its payload again in Data. The peer has proved
+	// nothing but that it knew our key: the verb is one that may run twice and
+	// for anybody. What is passed and returned is lent. nil: no answers.
+	Answer func(from netip.AddrPort, peer key.Agreement, payload []byte, room int) []byte
+
+	Tickets Tickets // nil: none are redeemed
 }
 
 // Responder answers Hellos without keeping anything of them, and Completes. Not
@@ -207,6 +225,6 @@ func outcomeOf(err error) Outcome {
 type noTable struct{}
 
 func (noTable) Stored(netip.AddrPort, [wire.SizeHash]byte) []byte { return nil }
-func (noTable) Room(netip.AddrPort) bool                          { return true }
+func (noTable) Room(netip.AddrPort, bool) bool                    { return true }
 func (noTable) Proved(netip.Addr) bool                            { return false }
 func (noTable) Taken(wire.ID) bool                                { return false }

@@ -49,11 +49,22 @@ type Answer struct {
 	Body  Body
 }
 
-// Append appends the plaintext of an answer with an empty body.
+// Append appends the plaintext.
 func (a *Answer) Append(b []byte) []byte {
 	b = append(b, a.ID[:]...)
 	b = append(b, a.Reset[:]...)
-	return AppendBody(b, nil, nil)
+	if a.Body.Extensions == nil {
+		b = AppendExtensions(b, nil)
+	}
+	b = append(b, a.Body.Extensions...)
+	return AppendBinary(b, a.Body.Payload)
+}
+
+// MaxAnswer returns how long the payload of a ResponderComplete without
+// extensions may be that answers a packet of size bytes, so as not to be longer.
+func MaxAnswer(s Suite, size int) int {
+	const long = 1 // what the length of a payload of 256 bytes takes more than that of none
+	return size - MinResponderComplete(s) - long
 }
 
 // ParseAnswer reads an opened section. A zero data id drops with the body:

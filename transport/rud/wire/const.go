@@ -13,6 +13,7 @@ const (
 	SizeValue       = 57 // the challenge value
 	SizeMAC         = 16 // the end of the challenge value
 	SizeResetToken  = 16
+	SizeTicketID    = 16
 	SizePathValue   = 16 // values of PathChallenge and PathResponse
 	SizeEmptyBody   = 4  // 10 00 20 00
 	PayloadOverhead = 5  // the empty list and a binary of 256 bytes or more
