@@ -17,7 +17,11 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.Main()
-	goleak.VerifyTestMain(m)
+	finish := sweep()
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
+		finish()
+		os.Exit(code)
+	}))
 }
 
 const (

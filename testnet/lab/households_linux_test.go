@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ import (
 	"meshpresence/testnet/lab"
 )
 
-// tool names the presence command that the test built.
+// tool names the presence command.
 const tool = "LAB_PRESENCE"
 
 // Ports that nodes have unless told otherwise, and that of multicast DNS.
@@ -225,11 +224,11 @@ func stored(t *testing.T, m *member) (list []hostile.Packet) {
 // (captured)."
 func TestTwoHouseholdsOnOneLAN(t *testing.T) {
 	if !inNamespace(t, func() []string {
-		path := filepath.Join(t.TempDir(), "presence")
-		if out, err := exec.Command("go", "build", "-o", path, "meshpresence/cmd/presence").CombinedOutput(); err != nil {
-			t.Fatalf("building presence: %v\n%s", err, out)
+		bin, err := binaries()
+		if err != nil {
+			t.Fatal(err)
 		}
-		return []string{tool + "=" + path}
+		return []string{tool + "=" + filepath.Join(bin, "presence")}
 	}) {
 		return
 	}
