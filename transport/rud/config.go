@@ -9,6 +9,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/internal/wall"
+	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
 )
 
@@ -22,7 +23,7 @@ type Config struct {
 	CardHash [wire.SizeHash]byte
 
 	// Reset is the key of reset tokens. They mean something after a restart
-	// only if it is kept on disk.
+	// only if it is kept on disk; zeros stand for one made now.
 	Reset key.Secret
 
 	// Rand is the source of everything random; nil means the system's.
@@ -53,19 +54,24 @@ type Config struct {
 	// not spoken.
 	Static448 *key.Static
 
-	// Wall is read for the time in an Exchange.
+	// Wall is read for the time in an Exchange; nil is the system's.
 	Wall wall.Clock
 
 	// Busy says that the owner's queue of datagrams is an eighth full: for a
 	// second Exchanges get Challenges. nil means never.
 	Busy func() bool
 
-	// Early runs the verb that an Exchange of the peer with that proved key
-	// carries, once, and returns its answer, of at most room bytes; nil for none.
-	// The connection is provisional: the verb is one of Heartbeat,
-	// EndpointRequest and Resolve, or there is no answer, and then the peer sends
-	// the payload again when the connection is open. payload and answer are lent.
+	// Early runs the verb that came in an Exchange, once for each, and returns
+	// its answer, of at most room bytes; nil for none, and then the peer sends
+	// the payload again in Data. It runs Heartbeat, EndpointRequest and Resolve
+	// and nothing else: peer has proved that it knew our key, but not that it
+	// is at from or that it is there now, and the peer may have to ask again, in
+	// another Exchange. payload and answer are lent. Early must not call the
+	// Endpoint or its connections.
 	Early func(now time.Time, from netip.AddrPort, peer key.Agreement, payload []byte, room int) (answer []byte)
+
+	// Tickets are those that we redeem; nil for none.
+	Tickets handshake.Tickets
 
 	// Handler learns what happens.
 	Handler Handler
@@ -77,13 +83,42 @@ func (cfg *Config) check() error {
 	case cfg.Static == nil:
 		return errors.New("no static key")
 	case cfg.Static.Public().Curve() != key.X25519:
-		return fmt.Errorf("no suite for a static key of %v", cfg.Static.Public().Curve())
+		return fmt.Errorf("static key on %v, not X25519", cfg.Static.Public().Curve())
+	case cfg.Static448 != nil && cfg.Static448.Public().Curve() != key.X448:
+		return fmt.Errorf("static key of X448 on %v", cfg.Static448.Public().Curve())
 	case cfg.Send == nil:
 		return errors.New("nothing to send with")
 	case cfg.Handler == nil:
 		return errors.New("no handler")
 	}
 	return nil
+}
+
+// statics returns our static keys, one a curve.
+func (cfg *Config) statics() []*key.Static {
+	if cfg.Static448 == nil {
+		return []*key.Static{cfg.Static}
+	}
+	return []*key.Static{cfg.Static, cfg.Static448}
+}
+
+// static returns our static key of that curve, or nil.
+func (cfg *Config) static(c key.Curve) *key.Static {
+	for _, s := range cfg.statics() {
+		if s.Public().Curve() == c {
+			return s
+		}
+	}
+	return nil
+}
+
+// Format names the config by its key, for every verb and flag: it holds secrets.
+func (cfg Config) Format(f fmt.State, _ rune) {
+	if cfg.Static == nil {
+		fmt.Fprint(f, "RUD config without a key")
+		return
+	}
+	fmt.Fprintf(f, "RUD config of %v", cfg.Static.Public().UDF())
 }
 
 // Handler is the owner of the connections. Its methods run inside the Endpoint's

@@ -42,6 +42,10 @@ type Conn struct {
 	announced bool // the Handler knows of it
 	born      time.Duration
 
+	mode   handshake.Mode
+	suite  wire.Suite
+	ticket [wire.SizeTicketID]byte
+
 	peer, mine key.Agreement
 	card       [wire.SizeHash]byte
 	reset      [wire.SizeResetToken]byte
@@ -105,6 +109,7 @@ func (c *Conn) establish(r *handshake.Result) error {
 		return err
 	}
 	c.initiator = r.Initiator
+	c.mode, c.suite, c.ticket = r.Mode, r.Suite, r.Ticket
 	c.peer, c.mine = r.Peer, r.Mine
 	c.card, c.reset = r.Card, r.Reset
 	c.main.c = c
@@ -121,6 +126,16 @@ func (c *Conn) Peer() key.Agreement { return c.peer }
 // Mine returns the static key that we showed: one made for this connection when
 // nothing was known of the peer's.
 func (c *Conn) Mine() key.Agreement { return c.mine }
+
+// Mode returns how the connection was made. A responder cannot tell Deferred from
+// First Contact, and calls both so.
+func (c *Conn) Mode() handshake.Mode { return c.mode }
+
+// Suite returns the curve and AEAD of the connection, 0 while it is dialled.
+func (c *Conn) Suite() wire.Suite { return c.suite }
+
+// Ticket returns the id of the ticket that made the connection, zeros for none.
+func (c *Conn) Ticket() [wire.SizeTicketID]byte { return c.ticket }
 
 // Card returns the hash of the node card that the responder promised, for the
 // initiator to check the card when it arrives.

@@ -1,11 +1,14 @@
 package rud
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
 
+	"meshpresence/internal/key"
 	"meshpresence/transport/rud/handshake"
 	"meshpresence/transport/rud/wire"
 )
@@ -20,11 +23,17 @@ type Target struct {
 	// Suite is the one to speak; 0 is the best for the pinned key here.
 	Suite wire.Suite
 
-	// Early, with Pin.Key, is the payload of the first packet: a Heartbeat, an
+	// Ticket, when it is ours to open, makes the connection; it names the
+	// responder's key and Pin is not looked at.
+	Ticket *handshake.Ticket
+
+	// Early, with Pin.Key or Ticket, is the payload of the first packet: a Heartbeat, an
 	// EndpointRequest or a Resolve. Its answer comes as a Message with Early
 	// set, right after Opened; when the first packet was not answered like
-	// that, Early is sent as the first frame. At most once it runs there, and
-	// the owner need not send it again.
+	// that, Early is sent as a frame then, and the answer comes as any Message.
+	// The owner need not send it again. It may run more than once there: a new
+	// first packet is made when one goes unanswered. At most 8,048 bytes; what
+	// does not fit a first packet travels in Data.
 	Early []byte
 
 	// FirstContact asks for First Contact although the key is known.
@@ -35,9 +44,6 @@ type Target struct {
 // Close is called, however long that takes. Frames may be queued at once.
 func (e *Endpoint) Dial(now time.Time, to Target) (*Conn, error) {
 	t := e.begin(now)
-	if !to.To.IsValid() {
-		return nil, fmt.Errorf("dial: no address")
-	}
 	c, err := e.newDial(to)
 	if err != nil {
 		return nil, fmt.Errorf("dial %v: %w", to.To, err)
@@ -51,22 +57,84 @@ type dialling struct {
 	machine *handshake.Initiator
 	ids     [2]wire.ID // of handshakes, as they stand in Endpoint.dials
 
-	// The one Complete that left, to measure the path by; more than one
-	// measures nothing.
-	completes int
-	at        time.Duration
+	early []byte // Target.Early, a copy
+
+	// What left that a ResponderComplete answers, to measure the path by.
+	exchanges, completes asked
+}
+
+// asked is packets of one type that left: how many, and the last one when. One
+// alone measures the path.
+type asked struct {
+	count int
+	at    time.Duration
+}
+
+// mode returns the one that a dial begins with.
+func (to *Target) mode() handshake.Mode {
+	switch {
+	case to.Ticket != nil:
+		return handshake.Ticketed
+	case to.Pin.Key != "" && !to.FirstContact:
+		return handshake.Immediate
+	}
+	return handshake.FirstContact
+}
+
+// suite returns the one that a dial speaks. "From a fingerprint alone the curve is
+// X25519; X448 needs a known card."
+func (to *Target) suite() wire.Suite {
+	switch {
+	case to.Suite != 0:
+		return to.Suite
+	case to.Ticket != nil:
+		return handshake.Preferred(to.Ticket.Responder.Curve())
+	case to.Pin.Key != "":
+		return handshake.Preferred(to.Pin.Key.Curve())
+	}
+	return handshake.Preferred(key.X25519)
+}
+
+// check refuses what cannot be dialled with these keys.
+func (to *Target) check(cfg *Config) error {
+	suite := to.suite()
+	static := cfg.static(key.Curve(suite >> 4))
+	switch {
+	case !to.To.IsValid():
+		return errors.New("no address")
+	case !handshake.Offered(suite):
+		return fmt.Errorf("suite %v is not spoken", suite)
+	case static == nil:
+		return fmt.Errorf("no static key for suite %v", suite)
+	case to.Ticket != nil && !to.Ticket.Opens(static.Public()):
+		return errors.New("the ticket is not ours to open")
+	case len(to.Early) > wire.MaxPieces*payloadSmall:
+		return ErrTooLarge
+	}
+	return nil
 }
 
 // newDial starts a handshake; drive sends its first packet.
 func (e *Endpoint) newDial(to Target) (*Conn, error) {
-	m, err := handshake.NewInitiator(e.now, handshake.InitiatorConfig{
-		Static: e.cfg.Static, Pin: to.Pin, Taken: e.taken, Rand: e.cfg.Rand,
-		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
-	})
-	if err != nil {
+	if err := to.check(&e.cfg); err != nil {
 		return nil, err
 	}
-	c := &Conn{e: e, initiator: true, announced: true, size: wire.SmallPacket, dial: &dialling{machine: m}}
+	suite, mode := to.suite(), to.mode()
+	mode = handshake.FirstContact // until the machines speak the others
+	d := &dialling{early: bytes.Clone(to.Early)}
+	cfg := handshake.InitiatorConfig{
+		Mode: mode, Suite: suite, Static: e.cfg.static(key.Curve(suite >> 4)), Pin: to.Pin, Ticket: to.Ticket,
+		Taken: e.taken, Rand: e.cfg.Rand, Wall: e.cfg.Wall,
+		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
+	}
+	if mode != handshake.FirstContact && len(d.early) <= handshake.MaxFirstPayload(suite, wire.MaxPacket) {
+		cfg.Payload = d.early
+	}
+	var err error
+	if d.machine, err = handshake.NewInitiator(e.now, cfg); err != nil {
+		return nil, err
+	}
+	c := &Conn{e: e, initiator: true, announced: true, size: wire.SmallPacket, dial: d}
 	c.main.c = c
 	c.paths.current = netip.AddrPortFrom(to.To.Addr().Unmap(), to.To.Port())
 	e.gate.dialling++
@@ -81,9 +149,11 @@ func (c *Conn) drive(now time.Duration) {
 		if p == nil {
 			break
 		}
-		if kind, _ := wire.FirstType(p); kind == wire.TypeComplete {
-			d.completes++
-			d.at = now
+		switch kind, _ := wire.FirstType(p); kind {
+		case wire.TypeComplete:
+			d.completes = asked{d.completes.count + 1, now}
+		case wire.TypeExchange:
+			d.exchanges = asked{d.exchanges.count + 1, now}
 		}
 		c.e.send(c.paths.current, p)
 	}
@@ -139,11 +209,23 @@ func (c *Conn) complete(now time.Duration, r *handshake.Result) {
 	}
 	c.phase = phaseOpen
 	c.born = now
-	if d.completes == 1 {
-		c.rtt.sample(now - d.at)
+	answered := d.completes
+	if c.mode == handshake.Immediate || c.mode == handshake.Ticketed {
+		answered = d.exchanges
+	}
+	if answered.count == 1 {
+		c.rtt.sample(now - answered.at)
 	}
 	c.planRaise(now)
+	if len(d.early) > 0 && len(r.Payload) == 0 {
+		c.main.outbox.add(&c.e.buffers, d.early, wire.FlagFinal) // one more than Send would take
+	}
 	c.e.cfg.Handler.Opened(c.e.now, c)
+	if c.phase == phaseOpen && len(d.early) > 0 && len(r.Payload) > 0 {
+		c.e.cfg.Handler.Message(c.e.now, c, Message{
+			Payload: r.Payload, From: c.paths.current, Final: true, Early: true, Stream: &c.main,
+		})
+	}
 	if c.phase != phaseOpen {
 		return
 	}

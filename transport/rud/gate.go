@@ -17,20 +17,25 @@ type gate struct {
 	responder   *handshake.Responder // nil until the first packet, or when we do not listen
 	provisional map[[wire.SizeHash]byte]*Conn
 	crowd       map[limit.Key]int // of them, by prefix
+	unvalidated int               // of them, those made by an Exchange
+	strangers   map[limit.Key]int // of these, by prefix
 	proved      map[limit.Key]int // devices, by prefix
 	dialling    int
+	answer      [wire.MaxPacket]byte // what leaves to a stranger
 }
 
 // provisional is what a connection has until it is proved.
 type provisional struct {
-	request [wire.SizeHash]byte // SHA-256 of the Complete
-	answer  []byte              // the ResponderComplete, resent byte for byte
-	at      time.Duration       // when it left, 0 once it left twice
+	request   [wire.SizeHash]byte // SHA-256 of the Complete or Exchange
+	answer    []byte              // the ResponderComplete, resent byte for byte
+	at        time.Duration       // when it left, 0 once it left twice
+	validated bool                // the peer receives where it says
 }
 
 func (g *gate) init() {
 	g.provisional = make(map[[wire.SizeHash]byte]*Conn)
 	g.crowd = make(map[limit.Key]int)
+	g.strangers = make(map[limit.Key]int)
 	g.proved = make(map[limit.Key]int)
 }
 
@@ -60,7 +65,7 @@ func (e *Endpoint) knock(now time.Duration, from netip.AddrPort, packet []byte) 
 		e.stats.Unknown++
 		return
 	}
-	answer, result, o := e.gate.responder.Receive(e.now, from, packet, e.scratch.seal[:0])
+	answer, result, o := e.gate.responder.Receive(e.now, from, packet, e.gate.answer[:0])
 	e.stats.Handshake[o]++
 	switch o {
 	case handshake.Completed:
@@ -79,10 +84,15 @@ func (e *Endpoint) listen() bool {
 	if e.gate.responder != nil {
 		return true
 	}
+	// Attack: tokens under a key of zeros could be made by anybody who sees an id.
+	if e.cfg.Reset == (key.Secret{}) && e.draw(e.cfg.Reset[:]) != nil {
+		return false
+	}
 	r, err := handshake.NewResponder(e.now, handshake.ResponderConfig{
-		Statics: []*key.Static{e.cfg.Static}, Card: e.cfg.CardHash, Reset: e.cfg.Reset,
-		Table: table{e}, Rand: e.cfg.Rand,
+		Statics: e.cfg.statics(), Card: e.cfg.CardHash, Reset: e.cfg.Reset,
+		Table: table{e}, Rand: e.cfg.Rand, Wall: e.cfg.Wall,
 		Quiet: e.cfg.Quiet, Rate: e.cfg.Rate, Burst: e.cfg.Burst,
+		Busy: e.cfg.Busy, Answer: e.cfg.early(e), Tickets: e.cfg.Tickets,
 	})
 	if err != nil {
 		return false // no randomness: the next packet tries again
@@ -91,8 +101,18 @@ func (e *Endpoint) listen() bool {
 	return true
 }
 
+// early returns Config.Early for the responder, which has no time to pass.
+func (cfg *Config) early(e *Endpoint) func(netip.AddrPort, key.Agreement, []byte, int) []byte {
+	if cfg.Early == nil {
+		return nil
+	}
+	return func(from netip.AddrPort, peer key.Agreement, payload []byte, room int) []byte {
+		return e.cfg.Early(e.now, from, peer, payload, room)
+	}
+}
+
 // admit makes a provisional connection: "until then it replaces nothing, moves no
-// endpoint and runs no verb".
+// endpoint and runs no verb but Immediate's three".
 func (e *Endpoint) admit(now time.Duration, from netip.AddrPort, r *handshake.Result, answer []byte) bool {
 	c := &Conn{e: e, born: now}
 	if c.establish(r) != nil {
@@ -100,9 +120,9 @@ func (e *Endpoint) admit(now time.Duration, from netip.AddrPort, r *handshake.Re
 	}
 	c.phase = phaseProvisional
 	c.paths.current = from
-	c.provisional = &provisional{r.Request, append([]byte(nil), answer...), now}
+	c.provisional = &provisional{r.Request, append([]byte(nil), answer...), now, r.Validated}
 	e.gate.provisional[r.Request] = c
-	count(e.gate.crowd, prefix(from), 1)
+	e.gate.count(c, 1)
 	e.timers.set(c, now+provisionalFor)
 	return true
 }
@@ -110,8 +130,18 @@ func (e *Endpoint) admit(now time.Duration, from netip.AddrPort, r *handshake.Re
 // leaveGate ends the provisional state of c, proved or not.
 func (e *Endpoint) leaveGate(c *Conn) {
 	delete(e.gate.provisional, c.provisional.request)
-	count(e.gate.crowd, prefix(c.paths.current), -1)
+	e.gate.count(c, -1)
 	c.provisional = nil
+}
+
+// count adds d to the counts of provisional connections that c is in.
+func (g *gate) count(c *Conn, d int) {
+	from := prefix(c.paths.current)
+	count(g.crowd, from, d)
+	if !c.provisional.validated {
+		g.unvalidated += d
+		count(g.strangers, from, d)
+	}
 }
 
 // table is what the responder asks of our connections.
@@ -128,8 +158,11 @@ func (t table) Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte {
 }
 
 // Room implements handshake.Table.
-func (t table) Room(from netip.AddrPort, _ bool) bool {
+func (t table) Room(from netip.AddrPort, validated bool) bool {
 	g := &t.e.gate
+	if !validated && (g.unvalidated >= maxUnvalidated || g.strangers[prefix(from)] >= maxUnvalidatedPrefix) {
+		return false
+	}
 	return len(g.provisional) < maxProvisional && g.crowd[prefix(from)] < maxProvisionalPrefix
 }
 

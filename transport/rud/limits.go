@@ -72,6 +72,13 @@ const (
 	maxProvisionalPrefix = 64
 	provisionalFor       = 30 * time.Second
 
+	// maxUnvalidated and maxUnvalidatedPrefix are the part of them that may come
+	// of Exchanges. Attack: an Exchange may carry a forged source, so 140 a
+	// second would take the room of everybody, and two a second that of a
+	// prefix. Beyond it they get Challenges, and Completes have the rest.
+	maxUnvalidated       = maxProvisional / 2
+	maxUnvalidatedPrefix = maxProvisionalPrefix / 2
+
 	// heldToDevice and heldFromDevice bound the bytes of frames accepted by
 	// Send and not yet wholly acknowledged; with the reassembly of the other
 	// direction a connection stays within 80 KiB. Attack: a device that never

@@ -43,8 +43,8 @@ type host struct {
 	opened    []*Conn
 	messages  []Message // copies
 	closed    map[*Conn]Reason
-	bytes     int // received
-	moved     int // calls of Moved
+	bytes     int           // received
+	moved     int           // calls of Moved
 	fast      time.Duration // the wall clock is
 	onOpened  func(c *Conn)
 	onClosed  func(c *Conn)
