@@ -50,6 +50,8 @@
 //	keys/dropped     accounts that the operator dropped, a line each
 //	keys/peers       where the realm's other nodes were last, multiaddrs in lines.
 //	                 OURS: a node that lost its store knows no other way to them
+//	remnants         the connections that devices watch on. Rewritten without a Sync
+//	                 soon after they change
 //	store/           the signed facts, and the lock that lets one daemon in
 //	admin.sock       the operator's, while it runs (package admin)
 //
@@ -92,6 +94,14 @@
 // an attachment expired is remembered until the node starts again; a revocation
 // names hashes, so a revoked capability is listed like a revoked device.
 //
+// # After a restart
+//
+// A device that is not told finds out by its heartbeat that its connection went
+// with the node. So the node tells the devices of the file remnants: each one
+// packet, one device every few milliseconds, for each answers with a handshake
+// (rud.md, Reset). Who is back already is not told. What the file did not hold yet,
+// or a packet that is lost, only costs that device its heartbeat.
+//
 // # What was stored
 //
 // The store has an id, made with it, and counts the events it ever wrote for each
@@ -110,9 +120,8 @@
 //	store/open.go              the store's group commit; ends at the store's Close
 //	admin/server.go            the admin socket's accepts; ends at its Close
 //	client/client.go           the device's keeper of links; ends at the client's Close
-//	client/client.go           the reader of the device's socket; ends when it is closed
 //	client/client.go           the device's loop; ends at the client's Close
-//	client/client.go           the reader of a socket that Rebind opened; as the first
+//	client/sockets.go          the readers of the device's sockets, one each; end when theirs is closed
 //	cmd/presence/terminal.go   the wait for what a person types; ends with the process
 //
 // Package federation runs its loop, its publisher and one task for each dial,

@@ -81,6 +81,9 @@ func (n *Node) turn(now time.Time) time.Duration {
 	if !now.Before(n.sweepAt) {
 		n.sweep(now)
 	}
+	if at := n.serveRemnants(now); !at.IsZero() && (next.IsZero() || at.Before(next)) {
+		next = at
+	}
 	if err := n.port.Flush(); err != nil && !errors.Is(err, net.ErrClosed) {
 		n.log.Warn("sending to devices", "err", err)
 	}

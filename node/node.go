@@ -83,6 +83,7 @@ type Node struct {
 	swept     time.Time // when that was last
 	began     time.Time // the first sweep
 	parting   parting
+	remnants  remnants
 
 	// Between goroutines.
 	posts    chan func(now time.Time)
@@ -154,6 +155,9 @@ func assemble(cfg Config) (n *Node, err error) {
 		return nil, err
 	}
 	if err = n.recall(); err != nil {
+		return nil, err
+	}
+	if err = n.recallRemnants(); err != nil {
 		return nil, err
 	}
 	if err = n.listen(); err != nil {
@@ -320,6 +324,7 @@ func (n *Node) release() (err error) {
 	}
 	n.running.Wait()
 	n.endWorkers()
+	err = errors.Join(err, n.leaveRemnants())
 	if n.store != nil {
 		err = errors.Join(err, n.store.Close())
 	}

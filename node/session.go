@@ -85,7 +85,11 @@ func (n *Node) Closed(_ time.Time, c *rud.Conn, _ rud.Reason) {
 }
 
 // Moved implements rud.Handler.
-func (n *Node) Moved(time.Time, *rud.Conn) {}
+func (n *Node) Moved(_ time.Time, c *rud.Conn) {
+	if s, ok := c.App.(*session); ok && s.attach != nil {
+		n.remnants.changed = true
+	}
+}
 
 // drop closes a session's connection, in silence.
 func (n *Node) drop(now time.Time, s *session) {
@@ -177,6 +181,7 @@ func (n *Node) watch(now time.Time, s *session, attach *record.Fact) {
 		n.watching[account] = make(map[*session]struct{})
 	}
 	n.watching[account][s] = struct{}{}
+	n.remnants.changed = true
 	n.refill(now, s)
 }
 
@@ -186,6 +191,7 @@ func (n *Node) unwatch(s *session) {
 		return
 	}
 	s.attach = nil
+	n.remnants.changed = true
 	if d := n.devices[s.bound]; d != nil {
 		d.serial = max(d.serial, s.notify.Serial)
 	}

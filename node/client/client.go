@@ -24,6 +24,8 @@ var (
 	ErrNoAnswer = errors.New("no node answered in time: check that it runs and that UDP reaches it")
 	// ErrFingerprint: the node at a pinned address has another key now.
 	ErrFingerprint = errors.New("the node has another key than the pinned one: someone may be in between, or it was set up anew; pin it again only if you know why")
+	// errReset: the node started again, and said so.
+	errReset = errors.New("the node started again")
 	// ErrClosed: the client was closed.
 	ErrClosed = errors.New("the client is closed")
 )
@@ -265,7 +267,11 @@ func (c *Client) Opened(_ time.Time, conn *rud.Conn) {
 func (c *Client) Closed(_ time.Time, conn *rud.Conn, reason rud.Reason) {
 	if l, ok := conn.App.(*link); ok {
 		delete(c.links, l)
-		l.end(fmt.Errorf("the connection ended: %v", reason))
+		err := fmt.Errorf("the connection ended: %v", reason)
+		if reason == rud.ReasonReset {
+			err = errReset
+		}
+		l.end(err)
 	}
 }
 

@@ -19,6 +19,9 @@ import (
 const (
 	backoffMin = 500 * time.Millisecond
 	backoffMax = 30 * time.Second
+	// resetJitter is the most that a device waits before it comes back to a node
+	// that started again: it told many.
+	resetJitter = 200 * time.Millisecond
 	// rekeyAfter is the age of keys at which a device connects anew
 	// (rud.md, Rekey: an hour).
 	rekeyAfter = time.Hour
@@ -30,13 +33,15 @@ const (
 func (c *Client) keep(ctx context.Context) {
 	defer c.ended.Done()
 	wait := backoffMin
-	var last discovery.Address // served until it fell silent: tried again last
+	var last lastNode
 	for ctx.Err() == nil {
 		began, wakes := time.Now(), c.wakes()
 		served, round := c.round(ctx, last)
 		if len(round) == 0 {
 			wait, last = backoffMin, served
-			if time.Since(began) < backoffMin {
+			if last.restarted {
+				sleep(ctx, rand.N(resetJitter)) // it told every device the same
+			} else if time.Since(began) < backoffMin {
 				sleep(ctx, backoffMin) // served and gone: not as fast as it can
 			}
 			continue
@@ -48,9 +53,26 @@ func (c *Client) keep(ctx context.Context) {
 	}
 }
 
-// round tries every node once, the one served last at the end, until one serves
-// and falls silent. No errors mean that one served.
-func (c *Client) round(ctx context.Context, last discovery.Address) (served discovery.Address, errs []error) {
+// lastNode is the node that served last.
+type lastNode struct {
+	discovery.Address
+	restarted bool // and said so: it is tried again first; one that fell silent, last
+}
+
+// place orders the nodes of a round.
+func (n lastNode) place(a discovery.Address) int {
+	switch {
+	case a != n.Address:
+		return 0
+	case n.restarted:
+		return -1
+	}
+	return 1
+}
+
+// round tries every node once, the one served last at the end, or first if it only
+// started again, until one serves and falls silent. No errors mean that one served.
+func (c *Client) round(ctx context.Context, last lastNode) (served lastNode, errs []error) {
 	list, err := c.candidates()
 	if errors.Is(err, ErrNoNode) {
 		list, err = c.find(ctx)
@@ -58,11 +80,11 @@ func (c *Client) round(ctx context.Context, last discovery.Address) (served disc
 	if err != nil {
 		return served, []error{err}
 	}
-	slices.SortStableFunc(list, func(a, b discovery.Address) int { return tail(a == last) - tail(b == last) })
+	slices.SortStableFunc(list, func(a, b discovery.Address) int { return last.place(a) - last.place(b) })
 	for _, a := range list {
-		err := c.try(ctx, a)
+		why, err := c.try(ctx, a)
 		if err == nil {
-			return a, nil
+			return lastNode{a, errors.Is(why, errReset)}, nil
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -80,26 +102,25 @@ func tail(last bool) int {
 	return 0
 }
 
-// try holds a link to one node until it ends; an error means that it never
-// served.
-func (c *Client) try(ctx context.Context, a discovery.Address) error {
+// try holds a link to one node until it ends, and returns why it did; an error means
+// that it never served.
+func (c *Client) try(ctx context.Context, a discovery.Address) (ended, err error) {
 	wakes := c.wakes()
 	if a.Fingerprint == "" {
-		var err error
 		if a, err = c.trust(ctx, a); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	l, err := c.dial(ctx, a)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer c.hangUp(l, ErrClosed)
 	if err := c.meet(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.arrive(ctx, l); err != nil {
-		return err
+		return nil, err
 	}
 	if err := c.profile.pin(true, l.address.String()); err != nil {
 		c.cfg.Log.Warn("remembering the node", "err", err)
@@ -108,7 +129,7 @@ func (c *Client) try(ctx context.Context, a discovery.Address) error {
 	c.looked(wakes)
 	defer c.setLink(nil)
 	c.attend(ctx, l)
-	return nil
+	return l.ended(), nil
 }
 
 // meet learns the node's card, and so its name in facts: from the profile when

@@ -53,6 +53,16 @@ func (l *link) end(err error) {
 	})
 }
 
+// ended is why the link ended, nil while it did not.
+func (l *link) ended() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
 // candidates are the addresses to try, in order: the configured one, then the
 // profile's.
 func (c *Client) candidates() ([]discovery.Address, error) {
