@@ -1,8 +1,8 @@
 package handshake_test
 
-// A second model of First Contact, written from the specification page alone.
-// It calls nothing of the package it is there to check: only hashes, AES-GCM
-// and X25519 of the library.
+// A second model of the key exchange, written from the specification page alone:
+// every mode, every suite, both sides. It calls nothing of the packages it is there
+// to check, internal/key included: only hashes, AEADs and curves of libraries.
 
 import (
 	"crypto/aes"
@@ -12,18 +12,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
+	"slices"
+
+	"github.com/cloudflare/circl/dh/x448"
+	"golang.org/x/crypto/chacha20poly1305"
 )
-
-type modelStep struct {
-	Name  string
-	H, CK []byte
-}
-
-// model is one run of the key schedule, with a line for each step.
-type model struct {
-	h, ck []byte
-	steps []modelStep
-}
 
 func sha(parts ...[]byte) []byte {
 	d := sha256.New()
@@ -46,30 +39,57 @@ func expand32(prk []byte, info ...[]byte) []byte { return mac(prk, append(info, 
 
 func label(s string) []byte { return append([]byte(s), 0) }
 
-func private(seed []byte) *ecdh.PrivateKey {
-	k, err := ecdh.X25519().NewPrivateKey(seed)
-	if err != nil {
-		panic(err)
+// modelSuite is a suite byte: "high nibble curve (1 X25519, 2 X448), low nibble AEAD
+// (1 AES-256-GCM, 2 ChaCha20-Poly1305)".
+type modelSuite byte
+
+var modelSuites = []modelSuite{0x11, 0x12, 0x21, 0x22}
+
+// size is L.
+func (s modelSuite) size() int {
+	if s>>4 == 2 {
+		return 56
 	}
-	return k
+	return 32
 }
 
-func public(seed []byte) []byte { return private(seed).PublicKey().Bytes() }
+func (s modelSuite) public(seed []byte) []byte {
+	if s>>4 == 2 {
+		var public x448.Key
+		x448.KeyGen(&public, (*x448.Key)(seed))
+		return public[:]
+	}
+	return private(seed).PublicKey().Bytes()
+}
 
-// dh is x*y from a private scalar and a public key.
-func dh(seed, peer []byte) []byte {
+// dh is x*y from a private scalar and a public key; nil for all zeros.
+func (s modelSuite) dh(seed, peer []byte) []byte {
+	if s>>4 == 2 {
+		var shared x448.Key
+		if !x448.Shared(&shared, (*x448.Key)(seed), (*x448.Key)(peer)) {
+			return nil
+		}
+		return shared[:]
+	}
 	p, err := ecdh.X25519().NewPublicKey(peer)
 	if err != nil {
 		panic(err)
 	}
 	x, err := private(seed).ECDH(p)
 	if err != nil {
-		panic(err)
+		return nil
 	}
 	return x
 }
 
-func gcm(key []byte) cipher.AEAD {
+func (s modelSuite) aead(key []byte) cipher.AEAD {
+	if s&0xf == 2 {
+		a, err := chacha20poly1305.New(key)
+		if err != nil {
+			panic(err)
+		}
+		return a
+	}
 	b, err := aes.NewCipher(key)
 	if err != nil {
 		panic(err)
@@ -79,6 +99,29 @@ func gcm(key []byte) cipher.AEAD {
 		panic(err)
 	}
 	return a
+}
+
+func private(seed []byte) *ecdh.PrivateKey {
+	k, err := ecdh.X25519().NewPrivateKey(seed)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// public is of X25519.
+func public(seed []byte) []byte { return private(seed).PublicKey().Bytes() }
+
+type modelStep struct {
+	Name  string
+	H, CK []byte
+}
+
+// model is one run of the key schedule, with a line for each step.
+type model struct {
+	suite modelSuite
+	h, ck []byte
+	steps []modelStep
 }
 
 func (m *model) note(name string) {
@@ -102,46 +145,29 @@ func (m *model) mix(name string, x []byte) {
 func (m *model) key(name string) []byte { return expand32(m.ck, label(name), m.h) }
 
 func (m *model) seal(name string, plain []byte) []byte {
-	sealed := gcm(m.key(name)).Seal(nil, make([]byte, 12), plain, m.h)
+	sealed := m.suite.aead(m.key(name)).Seal(nil, make([]byte, 12), plain, m.h)
 	m.h = sha(m.h, sealed)
 	m.note("seal " + name)
 	return sealed
 }
 
-// modelHello is a Hello with an empty extension list.
-func modelHello(size int, id, expect []byte) []byte {
-	p := make([]byte, size)
-	p[16], p[17], p[18] = 2, 1, 0x11
-	copy(p[19:27], id)
-	copy(p[27:59], expect)
-	p[59], p[60] = 0x10, 0
-	return p
+// open is nil when the tag is wrong.
+func (m *model) open(name string, sealed []byte) []byte {
+	plain, err := m.suite.aead(m.key(name)).Open(nil, make([]byte, 12), sealed, m.h)
+	if err != nil {
+		return nil
+	}
+	m.h = sha(m.h, sealed)
+	m.note("seal " + name)
+	return plain
 }
 
-func modelExpect(bits []byte) []byte { return sha(label("RUD1 expect"), bits) }
+func (m *model) secret() []byte { return m.key("RUD1 data") }
 
-func modelValue(slot, generation uint32, h1, key []byte, from netip.AddrPort, id []byte) []byte {
-	v := []byte{1}
-	v = binary.BigEndian.AppendUint32(v, slot)
-	v = binary.BigEndian.AppendUint32(v, generation)
-	v = append(v, h1...)
-	a := from.Addr().As16()
-	port := binary.BigEndian.AppendUint16(nil, from.Port())
-	return append(v, mac(key, label("RUD1 challenge"), v, a[:], port, id)[:16]...)
-}
-
-func modelChallenge(id, k, s, card, value []byte) []byte {
-	p := append([]byte{}, id...)
-	p = append(p, 2, 1, 0x11)
-	p = append(p, k...)
-	p = append(p, s...)
-	p = append(p, card...)
-	return append(p, value...)
-}
-
-// modelStart hashes Hello and Challenge.
-func modelStart(hello, challenge []byte) *model {
-	m := &model{h: sha(label("RUD1 hello"), hello)}
+// modelFirst begins First Contact and Deferred: "h = h1 = H("RUD1 hello" 0 | first
+// packet, every byte); hash(Challenge, every byte); ck = h".
+func modelFirst(suite modelSuite, first, challenge []byte) *model {
+	m := &model{suite: suite, h: sha(label("RUD1 hello"), first)}
 	m.note("h1")
 	m.h = sha(m.h, challenge)
 	m.ck = m.h
@@ -149,41 +175,83 @@ func modelStart(hello, challenge []byte) *model {
 	return m
 }
 
-// modelSection is s_I, data id, a body of one list and an empty payload, zeros
-// up to the packet's size.
+// modelKnown begins Immediate and Ticketed: "h = H("RUD1 exchange" 0 | s_R [| s_I
+// with a ticket]); ck = h; [mix(ticket secret) [psk]]". Without a ticket initiator
+// and psk are nil.
+func modelKnown(suite modelSuite, responder, initiator, psk []byte) *model {
+	m := &model{suite: suite, h: sha(label("RUD1 exchange"), responder, initiator)}
+	m.ck = m.h
+	m.note("known")
+	if psk != nil {
+		m.mix("psk", psk)
+	}
+	return m
+}
+
+func modelStart(hello, challenge []byte) *model { return modelFirst(0x11, hello, challenge) }
+
+// firstHead is what the packets towards the responder begin with.
+func firstHead(kind byte, suite modelSuite, id []byte) []byte {
+	return append(append(make([]byte, 16), kind, 1, byte(suite)), id...)
+}
+
+// modelHello is a Hello with an empty extension list.
+func modelHello(size int, id, expect []byte) []byte { return modelHelloOf(0x11, size, id, expect) }
+
+func modelHelloOf(suite modelSuite, size int, id, expect []byte) []byte {
+	p := append(firstHead(2, suite, id), expect...)
+	p = append(p, 0x10, 0)
+	return append(p, make([]byte, size-len(p))...)
+}
+
+func modelExpect(bits []byte) []byte { return sha(label("RUD1 expect"), bits) }
+
+// modelValue is CHALLENGE VALUE.
+func modelValue(slot, generation uint32, h1, key []byte, from netip.AddrPort, id []byte) []byte {
+	v := binary.BigEndian.AppendUint32([]byte{1}, slot)
+	v = binary.BigEndian.AppendUint32(v, generation)
+	v = append(v, h1...)
+	a := from.Addr().As16()
+	port := binary.BigEndian.AppendUint16(nil, from.Port())
+	return append(v, mac(key, label("RUD1 challenge"), v, a[:], port, id)[:16]...)
+}
+
+func modelChallenge(suite modelSuite, id, k, s, card, value []byte) []byte {
+	return slices.Concat(id, []byte{2, 1, byte(suite)}, k, s, card, value)
+}
+
+// modelBody is "extension list | payload | zeros to the end".
+func modelBody(list, payload []byte) []byte {
+	if n := len(payload); n > 255 {
+		return slices.Concat(list, []byte{0x21, byte(n >> 8), byte(n)}, payload)
+	}
+	return slices.Concat(list, []byte{0x20, byte(len(payload))}, payload)
+}
+
+// modelSection is s_I, data id, a body of one list and an empty payload, zeros up
+// to the packet's size, in suite 0x11.
 func modelSection(size int, static, id, list []byte) []byte {
-	p := append([]byte{}, static...)
-	p = append(p, id...)
-	p = append(p, list...)
-	p = append(p, 0x20, 0)
+	p := slices.Concat(static, id, modelBody(list, nil))
 	return append(p, make([]byte, size-116-16-len(p))...)
 }
 
-// complete builds the Complete that seals plain.
+// complete is the COMPLETE that seals plain, s and k being public.
 func (m *model) complete(id, value, e, s, k, plain []byte) []byte {
-	p := make([]byte, 16)
-	p = append(p, 4, 1, 0x11)
-	p = append(p, id...)
-	p = append(p, value...)
-	p = append(p, public(e)...)
+	p := append(append(firstHead(4, m.suite, id), value...), m.suite.public(e)...)
 	m.hash("e", p)
-	m.mix("es", dh(e, s))
-	m.mix("ek", dh(e, k))
+	m.mix("es", m.suite.dh(e, s))
+	m.mix("ek", m.suite.dh(e, k))
 	return append(p, m.seal("RUD1 complete", plain)...)
 }
 
-// answer builds the ResponderComplete that seals plain.
+// answer is the RESPONDER COMPLETE that seals plain, e and static being public.
 func (m *model) answer(id, f, e, static, plain []byte) []byte {
-	p := append([]byte{}, id...)
-	p = append(p, 3, 1)
-	p = append(p, public(f)...)
+	p := slices.Concat(id, []byte{3, 1}, m.suite.public(f))
 	m.hash("f", p)
-	m.mix("ee", dh(f, e))
-	m.mix("se", dh(f, static))
+	m.mix("ee", m.suite.dh(f, e))
+	m.mix("se", m.suite.dh(f, static))
 	return append(p, m.seal("RUD1 answer", plain)...)
 }
-
-func (m *model) secret() []byte { return m.key("RUD1 data") }
 
 func modelReset(key, static, id []byte) []byte {
 	return mac(key, label("RUD1 reset"), static, id)[:16]
@@ -197,9 +265,9 @@ func modelRoll(secret, shared, initiator, responder []byte) []byte {
 	return expand32(mac(secret, shared), label("RUD1 roll"), sha(initiator, responder))
 }
 
-// modelData is a data packet: the header block under the header key, then the
-// body under the packet key.
-func modelData(header, packet, id, block []byte, number uint32, plain []byte) []byte {
+// modelData is a data packet: the header block under the header key, which is
+// AES-256 in every suite, then the body under the packet key.
+func modelData(suite modelSuite, header, packet, id, block []byte, number uint32, plain []byte) []byte {
 	b, err := aes.NewCipher(header)
 	if err != nil {
 		panic(err)
@@ -207,6 +275,5 @@ func modelData(header, packet, id, block []byte, number uint32, plain []byte) []
 	hidden := make([]byte, 16)
 	b.Encrypt(hidden, block)
 	nonce := binary.BigEndian.AppendUint32(make([]byte, 8), number)
-	p := append(append([]byte{}, id...), hidden...)
-	return gcm(packet).Seal(p, nonce, plain, append(append([]byte{}, id...), block...))
+	return suite.aead(packet).Seal(slices.Concat(id, hidden), nonce, plain, slices.Concat(id, block))
 }

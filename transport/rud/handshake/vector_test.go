@@ -120,9 +120,14 @@ func script(parts ...[]byte) *bytes.Buffer { return bytes.NewBuffer(bytes.Join(p
 // seed stands for the seed of the initiator's jitter, which no packet shows.
 var seed = make([]byte, 16)
 
+// static is the key of a scalar, whose length says the curve.
 func static(t testing.TB, scalar []byte) *key.Static {
 	t.Helper()
-	s, err := key.StaticFromSeed(key.X25519, scalar)
+	curve := key.X25519
+	if len(scalar) == key.SizeX448 {
+		curve = key.X448
+	}
+	s, err := key.StaticFromSeed(curve, scalar)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +251,7 @@ func TestDataVectors(t *testing.T) {
 				same(t, "header block", block, d.Header)
 				nonce := wire.Nonce(h.Number)
 				same(t, "nonce", nonce[:], d.Nonce)
-				same(t, "packet", modelData(headerKey[:], packetKey[:], id, block, d.Number, d.Plaintext), d.Packet)
+				same(t, "packet", modelData(0x11, headerKey[:], packetKey[:], id, block, d.Number, d.Plaintext), d.Packet)
 			})
 		}
 	}
@@ -264,7 +269,7 @@ type modelled struct {
 func runModel(in *inputs, slot, generation uint32, from netip.AddrPort, size int, expect, list []byte) (m modelled) {
 	m.Hello = modelHello(size, in.HandshakeID, expect)
 	m.Value = modelValue(slot, generation, sha(label("RUD1 hello"), m.Hello), in.MACKey, from, in.HandshakeID)
-	m.Challenge = modelChallenge(in.HandshakeID, public(in.K), public(in.StaticR), in.Card, m.Value)
+	m.Challenge = modelChallenge(0x11, in.HandshakeID, public(in.K), public(in.StaticR), in.Card, m.Value)
 	run := modelStart(m.Hello, m.Challenge)
 	section := modelSection(size, public(in.StaticI), in.DataI, list)
 	m.Complete = run.complete(in.HandshakeID, m.Value, in.E, public(in.StaticR), public(in.K), section)
