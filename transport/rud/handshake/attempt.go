@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"bytes"
 	"time"
 
 	"meshpresence/internal/key"
@@ -11,57 +12,75 @@ import (
 // an answer to.
 type attempt struct {
 	id        wire.ID
-	hellos    []hello
-	tries     int       // Hellos of this attempt sent
-	due       time.Time // of the next Hello; not used once there is a Complete
+	mode      Mode      // FirstContact: it begins with a Hello; else with an Exchange
+	firsts    []first   // sent
+	tries     int       // of the first packet
+	due       time.Time // of the next first packet; not used once there is a Complete
 	completes []*pending
-	over      time.Time // current: with a Complete, when to start over; old: when forgotten
+	over      time.Time // current: when to start over, once an Exchange was sent or there is a Complete; old: when forgotten
 }
 
-// hello is a Hello that was sent.
-type hello struct {
-	packet []byte
-	h1     [wire.SizeHash]byte
+// first is a first packet that was sent: a Hello, or an Exchange.
+type first struct {
+	packet   []byte
+	h1       [wire.SizeHash]byte
+	exchange *pending // nil for a Hello
 }
 
-// pending is a Complete that was sent: "One Challenge, one Complete: built once
-// with its own e_I, kept, resent byte for byte: two different ones under one e_I
-// would seal twice under one key."
+// pending is a Complete or Exchange that was sent: "One Challenge, one Complete:
+// built once with its own e_I, kept, resent byte for byte: two different ones under
+// one e_I would seal twice under one key."
 type pending struct {
+	mode      Mode
 	packet    []byte
-	challenge [wire.SizeHash]byte // h after the Challenge: which one it answers
-	due       time.Time
-	t         transcript // after the section
+	challenge [wire.SizeHash]byte // Complete: h after the Challenge, which one it answers
+	due       time.Time           // Complete: of the next try
+	asked     bool                // Exchange: it has a payload
+	t         transcript          // after the section
 	e         *key.Static
 	id        wire.ID // our data id
 	peer      key.Agreement
 	card      [wire.SizeHash]byte
 }
 
-func (i *Initiator) newAttempt(now time.Time) (*attempt, error) {
+func (i *Initiator) newAttempt(m Mode, due time.Time) (*attempt, error) {
 	id, err := newID(i.cfg.Rand, i.cfg.Taken)
 	if err != nil {
 		return nil, err
 	}
-	return &attempt{id: id, due: now}, nil
+	return &attempt{id: id, mode: m, due: due}, nil
 }
 
-// nextHello returns the Hello to send. "Hello falls back to 548 after two
-// unanswered tries", and stays there: a smaller Hello under the same handshake
-// id, with its own h1. Either may be answered.
-func (i *Initiator) nextHello() []byte {
+// nextFirst returns the Hello or Exchange to send, nil without randomness. "Only
+// Hello and Exchange fall back to 548 (after two unanswered tries; Exchange with a
+// new e_I)", and stay there: a smaller packet under the same handshake id, with its
+// own h1. Either may be answered.
+func (i *Initiator) nextFirst(now time.Time) []byte {
 	a := i.current
 	if a.tries >= fullTries {
 		i.size = wire.SmallPacket
 	}
 	a.tries++
-	if n := len(a.hellos); n > 0 && len(a.hellos[n-1].packet) == i.size {
-		return a.hellos[n-1].packet
+	if n := len(a.firsts); n > 0 && len(a.firsts[n-1].packet) == i.size {
+		return a.firsts[n-1].packet
 	}
-	h := wire.Hello{Suite: i.suite.id, ID: a.id, Expect: i.expect}
-	packet := h.Append(nil, i.size, nil)
-	a.hellos = append(a.hellos, hello{packet, helloHash(packet)})
-	return packet
+	var sent first
+	if a.mode.exchanges() {
+		if len(a.firsts) == 0 {
+			a.over = now.Add(exchangeLife)
+		}
+		x, err := i.exchange(a, i.size)
+		if err != nil {
+			return nil
+		}
+		sent = first{packet: x.packet, exchange: x}
+	} else {
+		h := wire.Hello{Suite: i.suite.id, ID: a.id, Expect: i.expect}
+		sent = first{packet: h.Append(nil, i.size, nil)}
+	}
+	sent.h1 = helloHash(sent.packet)
+	a.firsts = append(a.firsts, sent)
+	return sent.packet
 }
 
 // challenge checks a Challenge and builds its Complete. "Challenge at the
@@ -76,7 +95,7 @@ func (i *Initiator) challenge(now time.Time, a *attempt, p []byte) Outcome {
 	if c.Suite != i.suite.id {
 		return BadSuite
 	}
-	answered := a.hello(c.Value.Hash())
+	answered := a.first(c.Value.Hash())
 	if answered == nil {
 		return BadHash
 	}
@@ -101,7 +120,10 @@ func (i *Initiator) challenge(now time.Time, a *attempt, p []byte) Outcome {
 	if err != nil {
 		return Failed
 	}
-	built := &pending{challenge: t.h, due: now, t: t, e: e, id: id, peer: peer, card: c.Card}
+	built := &pending{mode: FirstContact, challenge: t.h, due: now, t: t, e: e, id: id, peer: peer, card: c.Card}
+	if answered.exchange != nil {
+		built.mode = Deferred
+	}
 	if o := i.build(built, &c, len(answered.packet)); o != Accepted {
 		return o
 	}
@@ -112,11 +134,11 @@ func (i *Initiator) challenge(now time.Time, a *attempt, p []byte) Outcome {
 	return Accepted
 }
 
-// hello returns the Hello of this attempt with that hash, or nil.
-func (a *attempt) hello(h1 *[wire.SizeHash]byte) *hello {
-	for i := range a.hellos {
-		if a.hellos[i].h1 == *h1 {
-			return &a.hellos[i]
+// first returns the first packet of this attempt with that hash, or nil.
+func (a *attempt) first(h1 *[wire.SizeHash]byte) *first {
+	for i := range a.firsts {
+		if a.firsts[i].h1 == *h1 {
+			return &a.firsts[i]
 		}
 	}
 	return nil
@@ -153,10 +175,10 @@ func sectionSize(s wire.Suite, size int) int {
 }
 
 // complete tries a ResponderComplete "against every Complete sent in the
-// attempt; the first that opens wins".
+// attempt; the first that opens wins", and against every Exchange.
 func (i *Initiator) complete(a *attempt, p []byte) (*Result, Outcome) {
-	o := BadType // no Complete was sent
-	for _, c := range a.completes {
+	o := BadType // nothing was sent that it answers
+	for _, c := range a.sealed() {
 		var result *Result
 		if result, o = i.finish(c, p); o == Completed {
 			i.current, i.old = nil, nil
@@ -164,6 +186,16 @@ func (i *Initiator) complete(a *attempt, p []byte) (*Result, Outcome) {
 		}
 	}
 	return nil, o
+}
+
+// sealed returns what was sent that a ResponderComplete answers, newest last.
+func (a *attempt) sealed() (all []*pending) {
+	for _, f := range a.firsts {
+		if f.exchange != nil {
+			all = append(all, f.exchange)
+		}
+	}
+	return append(all, a.completes...)
 }
 
 // finish tries a ResponderComplete on a copy of the transcript.
@@ -188,12 +220,15 @@ func (i *Initiator) finish(c *pending, p []byte) (*Result, Outcome) {
 		return nil, BadSeal
 	}
 	answer, err := wire.ParseAnswer(plain)
-	// In First Contact the payload of ResponderComplete is empty.
-	if err != nil || len(answer.Body.Payload) > 0 {
+	// "In First Contact and Deferred the payloads of Complete and
+	// ResponderComplete are empty; an Exchange may carry one of Immediate's three
+	// and ResponderComplete then its answer."
+	if err != nil || len(answer.Body.Payload) > 0 && !c.asked {
 		return nil, BadBody
 	}
-	return &Result{
+	result := &Result{
 		Initiator:  true,
+		Mode:       c.mode,
 		Suite:      i.suite.id,
 		Secret:     t.secret(),
 		Mine:       i.static.Public(),
@@ -204,5 +239,12 @@ func (i *Initiator) finish(c *pending, p []byte) (*Result, Outcome) {
 		Card:       c.card,
 		Extensions: answer.Body.Extensions.Clone(),
 		Size:       len(c.packet),
-	}, Completed
+	}
+	if len(answer.Body.Payload) > 0 {
+		result.Payload = bytes.Clone(answer.Body.Payload)
+	}
+	if c.mode == Ticketed {
+		result.Ticket = i.cfg.Ticket.ID
+	}
+	return result, Completed
 }

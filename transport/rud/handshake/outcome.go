@@ -24,6 +24,7 @@ const (
 	Stale                      // slot or generation over
 	BadMAC                     // challenge value not ours, or for another source or Hello
 	Replayed                   // e_I seen, and not the same bytes and source as a provisional connection
+	BadTicket                  // ticket unknown, expired, redeemed or not ours to redeem
 	NoRoom                     // no room for a provisional connection
 	Full                       // the memory of e_I is full until the next slot
 	BadHash                    // initiator: answers no first packet of this attempt
@@ -41,7 +42,7 @@ const (
 var outcomeNames = [Outcomes]string{
 	"challenged", "completed", "resent", "accepted", "duplicate",
 	"bad length", "bad zeros", "bad type", "bad version", "bad suite", "bad id", "not expected", "limited", "bad padding",
-	"stale", "bad mac", "replayed", "no room", "full",
+	"stale", "bad mac", "replayed", "bad ticket", "no room", "full",
 	"bad hash", "not pinned", "too many", "bad key", "bad seal", "bad body", "failed",
 }
 

@@ -20,7 +20,8 @@ type rig struct {
 	r     *handshake.Responder
 	from  netip.AddrPort
 
-	scalarR []byte // the responder's static key
+	scalarR []byte    // the responder's static key
+	start   time.Time // when it began
 }
 
 // table is an owner's connections as a test sets them.
@@ -56,6 +57,7 @@ func newRig(t testing.TB, change ...func(*handshake.ResponderConfig)) *rig {
 		t: t, now: time.Now(), rnd: rand.NewChaCha8([32]byte{7}), from: source,
 		table: &table{stored: map[request][]byte{}},
 	}
+	g.start = g.now
 	g.scalarR = g.draw(32)
 	cfg := handshake.ResponderConfig{
 		Statics: []*key.Static{static(t, g.scalarR)}, Card: [32]byte{1}, Reset: key.Secret(g.draw(32)), Table: g.table, Rand: g.rnd,

@@ -30,13 +30,19 @@ func (r *Responder) hello(now time.Time, from netip.AddrPort, p, out []byte) ([]
 	if h.Rest() != nil {
 		return out, BadPadding
 	}
+	return r.challenge(now, from, s, h.ID, p, out)
+}
+
+// challenge answers a first packet with a Challenge: the value carries its hash,
+// and the rest is the generation's.
+func (r *Responder) challenge(now time.Time, from netip.AddrPort, s *suite, id wire.ID, p, out []byte) ([]byte, Outcome) {
 	g, err := r.generations.use(now, s.curve, r.identity, r.cfg.Rand)
 	if err != nil {
 		return out, Failed
 	}
 	value := wire.NewValue(r.firstSlot+r.elapsed(now), g.number, r.hash(p))
-	copy(value.MAC(), r.valueMAC(g, &value, from, h.ID))
-	challenge := g.challenge(s, h.ID, &value)
+	copy(value.MAC(), r.valueMAC(g, &value, from, id))
+	challenge := g.challenge(s, id, &value)
 	return challenge.Append(out), Challenged
 }
 

@@ -14,10 +14,10 @@ import (
 	"meshpresence/transport/rud/wire"
 )
 
-// Limits of the address buckets, when the config names none. Attack: Hellos from
-// forged sources make us send Challenges to whoever the attacker names.
+// Limits of the address buckets, when the config names none. Attack: Hellos and
+// Exchanges from forged sources make us send answers to whoever the attacker names.
 const (
-	DefaultRate  = 10  // Challenges a second per /24 or /48
+	DefaultRate  = 10  // answers a second per /24 or /48
 	DefaultBurst = 256 // a school or an office after a power cut
 
 	provedScale = 2 // for prefixes with proved devices
@@ -26,7 +26,7 @@ const (
 // Table is what a Responder asks of the owner's connections. Its methods run
 // inside Receive.
 type Table interface {
-	// Stored returns the ResponderComplete that the Complete with that
+	// Stored returns the ResponderComplete that the Complete or Exchange with that
 	// SHA-256 from that source got, while its connection is provisional; else
 	// nil. The source must be the same address and port.
 	Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte
@@ -57,8 +57,8 @@ type ResponderConfig struct {
 	// Quiet answers no Hello whose expect is not our key of its suite's curve.
 	Quiet bool
 
-	// Rate and Burst of the address buckets, Challenges a second and at once,
-	// and as many Completes; 0 means DefaultRate and DefaultBurst.
+	// Rate and Burst of the address buckets, Hellos and Exchanges answered a
+	// second and at once, and as many Completes; 0 means DefaultRate and DefaultBurst.
 	Rate, Burst int
 
 	Wall wall.Clock // what the time in an Exchange is held against
@@ -77,17 +77,20 @@ type ResponderConfig struct {
 	Tickets Tickets // nil: none are redeemed
 }
 
-// Responder answers Hellos without keeping anything of them, and Completes. Not
-// safe for concurrent use.
+// Responder answers Hellos without keeping anything of them, Exchanges and
+// Completes. Not safe for concurrent use.
 type Responder struct {
 	cfg         ResponderConfig
 	identity    identity
 	boot        time.Time
 	firstSlot   uint32
 	generations generations
-	buckets     *limit.Buckets // of Hellos
+	buckets     *limit.Buckets // of Hellos and Exchanges
 	completes   *limit.Buckets // of Completes with a valid value and a new e_I
-	memory      memory
+	memory      memory         // of Completes
+	exchanges   exchangeMemory
+	budget      budget    // of Exchanges that go to the curve
+	busyUntil   time.Time // until when Exchanges get Challenges
 
 	// Scratch space of the Hello path, which must not allocate.
 	digest hash.Hash
@@ -127,6 +130,7 @@ func NewResponder(now time.Time, cfg ResponderConfig) (*Responder, error) {
 		buckets:     cfg.newBuckets(now),
 		completes:   cfg.newBuckets(now),
 		memory:      newMemory(secret),
+		exchanges:   newExchangeMemory(int64(exchangeSlot(cfg.Wall.Now()))),
 		digest:      sha256.New(),
 	}, nil
 }
@@ -147,8 +151,8 @@ func (r *Responder) SetCard(card [wire.SizeHash]byte) { r.identity.card = card }
 // or Resent; everything else is silence. The Result and the answer are the
 // caller's to keep with the provisional connection; both are copies.
 //
-// A packet that is dropped before its challenge value is proved, and a Hello
-// answered, allocate nothing when out has room for a Challenge.
+// A packet that is dropped before its challenge value is proved, and a Hello or
+// Exchange that gets a Challenge, allocate nothing when out has room for it.
 func (r *Responder) Receive(now time.Time, from netip.AddrPort, p, out []byte) (answer []byte, result *Result, o Outcome) {
 	from = netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())
 	kind, err := wire.FirstType(p)
@@ -161,8 +165,10 @@ func (r *Responder) Receive(now time.Time, from netip.AddrPort, p, out []byte) (
 		return answer, nil, o
 	case wire.TypeComplete:
 		return r.complete(now, from, p, out)
+	case wire.TypeExchange:
+		return r.exchange(now, from, p, out)
 	}
-	return out, nil, BadType // the modes that begin with an Exchange are not spoken
+	return out, nil, BadType
 }
 
 // Advance drops keys and memory whose time is over. Deadline says when.
