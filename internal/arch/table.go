@@ -49,6 +49,7 @@ const (
 	multiaddr  = "github.com/multiformats/go-multiaddr" // libp2p's addresses
 	prometheus = "github.com/prometheus/client_golang"  // metrics in the form that operators scrape
 	pubsub     = "github.com/libp2p/go-libp2p-pubsub"   // gossip
+	quic       = "github.com/quic-go/quic-go"           // what the bench compares handshakes with; libp2p brings it
 	xnet       = "golang.org/x/net"                     // sockets, multicast, DNS messages
 	xsys       = "golang.org/x/sys"                     // system calls and processor features that std does not export
 	xterm      = "golang.org/x/term"                    // terminal size, and passphrases without echo
@@ -105,7 +106,7 @@ var Table = []Row{
 	{Floor: 8, Path: "cmd/presenced", Modules: []string{kong, xterm}},
 
 	{Floor: TestFloor, Path: "testnet", Modules: []string{xterm}, Only: []string{"node", "node/client"}},
-	{Floor: TestFloor, Path: "testnet/bench", Any: true},
+	{Floor: TestFloor, Path: "testnet/bench", Any: true, Modules: []string{quic, xsys}},
 	{Floor: TestFloor, Path: "testnet/checks", Any: true},
 	{Floor: TestFloor, Path: "testnet/docker", Any: true},
 	{Floor: TestFloor, Path: "testnet/docker/device", Any: true},
