@@ -40,6 +40,12 @@ type Target struct {
 	FirstContact bool
 }
 
+// Format writes the address, for every verb and flag: a Target may hold a ticket,
+// and what is said in confidence.
+func (to Target) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "target %v by %v", to.To, to.mode())
+}
+
 // Dial starts a connection: first packets leave until the responder answers or
 // Close is called, however long that takes. Frames may be queued at once.
 func (e *Endpoint) Dial(now time.Time, to Target) (*Conn, error) {
@@ -114,20 +120,30 @@ func (to *Target) check(cfg *Config) error {
 	return nil
 }
 
+// firstPayload returns how much of Early the first packet holds.
+func firstPayload(suite wire.Suite, mode handshake.Mode) int {
+	switch mode {
+	case handshake.Immediate:
+		return handshake.MaxFirstPayload(suite, wire.MaxPacket)
+	case handshake.Ticketed:
+		return handshake.MaxFirstPayload(suite, wire.SmallPacket)
+	}
+	return 0
+}
+
 // newDial starts a handshake; drive sends its first packet.
 func (e *Endpoint) newDial(to Target) (*Conn, error) {
 	if err := to.check(&e.cfg); err != nil {
 		return nil, err
 	}
 	suite, mode := to.suite(), to.mode()
-	mode = handshake.FirstContact // until the machines speak the others
 	d := &dialling{early: bytes.Clone(to.Early)}
 	cfg := handshake.InitiatorConfig{
 		Mode: mode, Suite: suite, Static: e.cfg.static(key.Curve(suite >> 4)), Pin: to.Pin, Ticket: to.Ticket,
 		Taken: e.taken, Rand: e.cfg.Rand, Wall: e.cfg.Wall,
 		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
 	}
-	if mode != handshake.FirstContact && len(d.early) <= handshake.MaxFirstPayload(suite, wire.MaxPacket) {
+	if len(d.early) <= firstPayload(suite, mode) {
 		cfg.Payload = d.early
 	}
 	var err error
