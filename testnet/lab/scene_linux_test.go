@@ -69,11 +69,14 @@ func sweep() (finish func()) {
 	}
 }
 
-// Addresses of scenes. Strangers come from the network that RFC 2544 sets aside.
+// Addresses of scenes. Strangers come from the network that RFC 2544 sets
+// aside.
 var (
 	nodeAddr  = netip.MustParseAddr("10.77.0.1")
 	nodeAddr6 = netip.MustParseAddr("fd77::1")
 	strangers = netip.MustParsePrefix("198.18.0.0/15")
+	// one /48, of the documentation's network
+	strangers6 = netip.MustParsePrefix("2001:db8:77::/48")
 )
 
 // sceneLimit bounds a scenario, on a machine that is busy.
@@ -89,6 +92,8 @@ type scene struct {
 	node  *lab.Daemon
 	wire  *lab.Wire // the node's
 	hosts int
+	// how often an attacker finished
+	finishes int
 }
 
 // newScene says why the scenario cannot run, or how to repeat it, and starts the
@@ -168,6 +173,7 @@ type device struct {
 	*lab.Device
 	s    *scene
 	wire *lab.Wire
+	addr netip.Addr // its first
 }
 
 // machine makes a machine that the scene's end closes.
@@ -195,7 +201,7 @@ func (s *scene) deviceAt(name string, c *lab.Cloud, addrs ...netip.Addr) *device
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &device{lab.NewDevice(m, must(binaries()), filepath.Join(s.dir, name), s.node.At(nodeAddr)), s, w}
+	return &device{lab.NewDevice(m, must(binaries()), filepath.Join(s.dir, name), s.node.At(nodeAddr)), s, w, addrs[0]}
 }
 
 // run runs the tool, which has to end well.

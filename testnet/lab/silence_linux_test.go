@@ -2,7 +2,6 @@ package lab_test
 
 import (
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,7 +22,7 @@ func TestSilence(t *testing.T) {
 	}
 	var out, packets atomic.Int64
 	s.wire.Keep(func(p *lab.Seen) bool {
-		if p.Out && strangers.Contains(p.To.Addr()) {
+		if p.Out && strange(p.To.Addr()) {
 			out.Add(int64(p.Size))
 			packets.Add(1)
 			return packets.Load() < 10
@@ -39,8 +38,8 @@ func TestSilence(t *testing.T) {
 		kinds[kind]++
 		a.send(stranger(n), data)
 	}
-	a.settle()
-	s.after()
+	a.finish()
+	s.answers()
 	took, said := s.wire.Now()-began, s.node.Err.Lines()-lines
 	t.Logf("%d datagrams in %v: %v; %d bytes out, %d log lines", count, took, kinds, out.Load(), said)
 	if out.Load() > 0 {
@@ -72,15 +71,11 @@ func (s *scene) conversation() (list [][]byte) {
 	return list
 }
 
-// after has something honest come after all that was sent: what the node meant to
-// answer has left by then.
-func (s *scene) after() {
+// answers is the control: an honest device is still answered.
+func (s *scene) answers() {
 	s.t.Helper()
-	d := s.device("after")
+	d := s.device("honest")
 	if r := d.run("--trust-first", "--json", "ping"); !strings.Contains(r.Out, `"rtt_ms"`) {
 		s.t.Fatalf("ping printed %q", r.Out)
-	}
-	if !slices.ContainsFunc(d.wire.Seen(), func(p lab.Seen) bool { return !p.Out && p.UDP() }) {
-		s.t.Fatal("the control failed: the tap saw no answer to an honest device")
 	}
 }

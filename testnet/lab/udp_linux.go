@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// UDP is what the kernel of a machine counted of its sockets, over IPv4.
+// UDP is what the kernel of a machine counted of its sockets, over IPv4 and IPv6.
 type UDP struct {
 	Read    uint64 // datagrams that a program took
 	Refused uint64 // for a socket whose buffer was full, or that was not there
@@ -21,7 +21,10 @@ func (m *Machine) UDP() (u UDP, err error) {
 		if err != nil {
 			return err
 		}
+		// Without IPv6 there is no such file, and nothing to count.
+		six, _ := os.ReadFile("/proc/thread-self/net/snmp6")
 		u, err = parseSNMP(b)
+		u.addSNMP6(six)
 		return err
 	})
 	return u, err
@@ -40,15 +43,30 @@ func parseSNMP(b []byte) (u UDP, err error) {
 			continue
 		}
 		for i := range min(len(names), len(f)) {
-			n, _ := strconv.ParseUint(f[i], 10, 64) // the first is no number
-			switch names[i] {
-			case "InDatagrams":
-				u.Read = n
-			case "RcvbufErrors", "NoPorts", "InCsumErrors":
-				u.Refused += n
-			}
+			u.add(names[i], f[i])
 		}
 		return u, nil
 	}
 	return u, fmt.Errorf("reading UDP counts: there are none")
+}
+
+// addSNMP6 reads lines of a name and a number.
+func (u *UDP) addSNMP6(b []byte) {
+	for line := range bytes.Lines(b) {
+		if name, ok := strings.CutPrefix(string(line), "Udp6"); ok {
+			if f := strings.Fields(name); len(f) == 2 {
+				u.add(f[0], f[1])
+			}
+		}
+	}
+}
+
+func (u *UDP) add(name, text string) {
+	n, _ := strconv.ParseUint(text, 10, 64) // what is no number is none of these
+	switch name {
+	case "InDatagrams":
+		u.Read += n
+	case "RcvbufErrors", "NoPorts", "InCsumErrors":
+		u.Refused += n
+	}
 }
