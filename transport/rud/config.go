@@ -70,7 +70,8 @@ type Config struct {
 	// Endpoint or its connections.
 	Early func(now time.Time, from netip.AddrPort, peer key.Agreement, payload []byte, room int) (answer []byte)
 
-	// Tickets are those that we redeem; nil for none.
+	// Tickets are those that we redeem; nil for none. Without Listen we are silent
+	// to every packet that does not name one.
 	Tickets handshake.Tickets
 
 	// Handler learns what happens.

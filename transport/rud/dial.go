@@ -225,6 +225,7 @@ func (c *Conn) complete(now time.Duration, r *handshake.Result) {
 	}
 	c.phase = phaseOpen
 	c.born = now
+	c.e.stats.Opened[c.mode]++
 	answered := d.completes
 	if c.mode == handshake.Immediate || c.mode == handshake.Ticketed {
 		answered = d.exchanges

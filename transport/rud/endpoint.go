@@ -17,7 +17,8 @@ import (
 // calls of the Handler out. One loop owns it; it is not safe for concurrent use.
 //
 // The owner gives Receive every datagram, and calls Advance when Deadline has
-// come. now is monotonic and never goes back.
+// come. now is monotonic and never goes back. One that listens begins with a call
+// of Advance: for two minutes from the first call on Exchanges get Challenges.
 type Endpoint struct {
 	cfg   Config
 	start time.Time // all times inside are since then; zero before the first call
@@ -47,8 +48,12 @@ type Stats struct {
 	Replayed  uint64                     // opened before
 	Resent    uint64                     // frame packets sent again
 	Needless  uint64                     // of them, those whose first copy arrived
+	Resets    uint64                     // connections that a reset ended
 	Handshake [handshake.Outcomes]uint64 // packets of handshakes by outcome
+	Opened    [modes]uint64              // connections by handshake.Mode
 }
+
+const modes = int(handshake.Ticketed) + 1
 
 // NewEndpoint returns an Endpoint without connections.
 func NewEndpoint(cfg Config) (*Endpoint, error) {
@@ -68,6 +73,8 @@ func NewEndpoint(cfg Config) (*Endpoint, error) {
 func (e *Endpoint) begin(now time.Time) time.Duration {
 	if e.start.IsZero() {
 		e.start = now.Add(-time.Second)
+		e.now = now
+		e.listen()
 	}
 	e.now = now
 	return now.Sub(e.start)

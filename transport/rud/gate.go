@@ -14,7 +14,7 @@ import (
 // gate is what stands between strangers and connections: the responder, and the
 // connections whose initiator has not sent Data yet.
 type gate struct {
-	responder   *handshake.Responder // nil until the first packet, or when we do not listen
+	responder   *handshake.Responder // nil when strangers are not listened to
 	provisional map[[wire.SizeHash]byte]*Conn
 	crowd       map[limit.Key]int // of them, by prefix
 	unvalidated int               // of them, those made by an Exchange
@@ -61,7 +61,7 @@ func count(m map[limit.Key]int, k limit.Key, d int) {
 
 // knock takes a packet that begins with zeros: a stranger's.
 func (e *Endpoint) knock(now time.Duration, from netip.AddrPort, packet []byte) {
-	if !e.cfg.Listen || !e.listen() {
+	if !e.invited(packet) || !e.listen() {
 		e.stats.Unknown++
 		return
 	}
@@ -72,17 +72,39 @@ func (e *Endpoint) knock(now time.Duration, from netip.AddrPort, packet []byte) 
 		if !e.admit(now, from, result, answer) {
 			return
 		}
-	case handshake.Resent, handshake.Challenged:
+	case handshake.Resent:
+	case handshake.Challenged:
+		if !e.cfg.Listen {
+			return // a Challenge leads to First Contact, which is for anybody
+		}
 	default:
 		return
 	}
 	e.reply(from, answer)
 }
 
-// listen makes the responder when the first stranger comes.
+// invited reports whether a stranger's packet is looked at: every one when we
+// listen, else one that names a ticket of ours. That may be spent and its answer
+// lost, so it is looked at also while a connection is provisional.
+func (e *Endpoint) invited(packet []byte) bool {
+	if e.cfg.Listen || e.cfg.Tickets == nil {
+		return e.cfg.Listen
+	}
+	if kind, err := wire.FirstType(packet); err != nil || kind != wire.TypeExchange {
+		return false
+	}
+	x, err := wire.ParseExchange(packet)
+	return err == nil && x.HasTicket() && (len(e.gate.provisional) > 0 || e.cfg.Tickets.Find(x.Ticket) != nil)
+}
+
+// listen makes the responder, at the first call of the Endpoint's, and reports
+// whether there is one.
 func (e *Endpoint) listen() bool {
 	if e.gate.responder != nil {
 		return true
+	}
+	if !e.cfg.Listen && e.cfg.Tickets == nil {
+		return false
 	}
 	// Attack: tokens under a key of zeros could be made by anybody who sees an id.
 	if e.cfg.Reset == (key.Secret{}) && e.draw(e.cfg.Reset[:]) != nil {

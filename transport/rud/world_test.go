@@ -126,6 +126,7 @@ func (w *world) add(addr string, listen bool, with ...func(*Config)) *host {
 		w.t.Fatal(err)
 	}
 	w.hosts[h.addr] = h
+	h.Advance(w.now)
 	return h
 }
 
