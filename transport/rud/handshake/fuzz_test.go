@@ -34,7 +34,7 @@ func fuzzResponder(f *testing.F, given ...string) {
 		for _, from := range []netip.AddrPort{v.Source, other} {
 			r := v.responder(t, now, nil)
 			for _, name := range given {
-				r.Receive(now, v.Source, v.packet(name), nil)
+				r.Receive(now, v.Source, v.named(t, name), nil)
 			}
 			answer, res, o := r.Receive(now, from, p, nil)
 			if len(answer) > len(p) {
@@ -65,7 +65,7 @@ func fuzzInitiator(f *testing.F, given ...string) {
 		i := v.initiator(t, now)
 		i.Next(now)
 		for _, name := range given {
-			i.Receive(now, v.packet(name))
+			i.Receive(now, v.named(t, name))
 			i.Next(now)
 		}
 		res, o := i.Receive(now, p)

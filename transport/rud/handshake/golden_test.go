@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"meshpresence/internal/key"
 	"meshpresence/transport/rud/handshake"
 )
 
@@ -20,8 +21,14 @@ import (
 //
 //	to      responder or initiator: the one of the case pinned-1200
 //	from    the source that the responder sees
-//	given   packets of the case that it had before, at time 0
+//	given   packets that it had before: of the case at time 0, or of another file
+//	        at that file's time
 //	after   when the packet arrives; 0 if absent
+//	mode    of the initiator: immediate or ticketed; first contact if absent
+//	wall    how far the wall clock is from what it was at time 0 plus after, when
+//	        the packet arrives; 0 if absent
+//	draws   what the responder draws after its start, k mac f data if absent
+//	ticket  the ticket that both have, in hexadecimal
 //	expect  the outcome
 //	answer  the packet of the case that it sends then; another or none if absent
 type golden struct {
@@ -29,10 +36,17 @@ type golden struct {
 	from   netip.AddrPort
 	given  []string
 	after  time.Duration
+	mode   string
+	wall   time.Duration
+	draws  string
+	ticket string
 	expect string
 	answer string
 	packet []byte
 }
+
+// goldenWall is the wall clock at time 0.
+var goldenWall = time.Date(2026, 11, 21, 18, 0, 0, 0, time.UTC)
 
 func loadGolden(path string) (g golden, err error) {
 	b, err := os.ReadFile(path)
@@ -58,6 +72,14 @@ func loadGolden(path string) (g golden, err error) {
 			g.given = strings.Split(value, ", ")
 		case "after":
 			g.after, err = time.ParseDuration(value)
+		case "mode":
+			g.mode = value
+		case "wall":
+			g.wall, err = time.ParseDuration(value)
+		case "draws":
+			g.draws = value
+		case "ticket":
+			g.ticket = value
 		case "expect":
 			g.expect = value
 		case "answer":
@@ -93,10 +115,25 @@ func goldenFiles(t testing.TB) []string {
 	return files
 }
 
-func (v *vector) packet(name string) []byte {
-	return map[string][]byte{
+// packet returns the packet of the case, or of the golden file of that name.
+func (v *vector) packet(t testing.TB, name string) ([]byte, time.Duration) {
+	t.Helper()
+	p, ok := map[string][]byte{
 		"hello": v.Hello, "challenge": v.Challenge, "complete": v.Complete, "responder_complete": v.Answer,
 	}[name]
+	if ok {
+		return p, 0
+	}
+	g, err := loadGolden("testdata/packets/" + name + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.packet, g.after
+}
+
+func (v *vector) named(t testing.TB, name string) []byte {
+	p, _ := v.packet(t, name)
+	return p
 }
 
 func TestGoldenPackets(t *testing.T) {
@@ -115,32 +152,73 @@ func TestGoldenPackets(t *testing.T) {
 				t.Errorf("outcome %q, want %q", o, g.expect)
 			}
 			if g.answer != "" {
-				same(t, g.answer, answer, v.packet(g.answer))
+				p, _ := v.packet(t, g.answer)
+				same(t, g.answer, answer, p)
 			}
 		})
 	}
 }
 
 func (g *golden) responder(t *testing.T, v *vector) ([]byte, handshake.Outcome) {
-	now := time.Now()
+	start := time.Now()
+	now := start
 	owner := &table{stored: map[request][]byte{}}
-	r := v.responder(t, now, owner)
+	r := v.responderWith(t, start, owner, func(c *handshake.ResponderConfig) {
+		c.Wall = func() time.Time {
+			if now.Equal(start.Add(g.after)) {
+				return goldenWall.Add(g.after + g.wall)
+			}
+			return goldenWall.Add(now.Sub(start))
+		}
+		if g.draws != "" {
+			c.Rand = script(v.draws("slot generation memory " + g.draws)...)
+		}
+		if g.ticket != "" {
+			c.Tickets = wallet{g.parseTicket(t).ID: g.parseTicket(t)}
+		}
+		c.Answer = func(netip.AddrPort, key.Agreement, []byte, int) []byte { return []byte("an answer") }
+	})
 	for _, name := range g.given {
-		answer, res, _ := r.Receive(now, v.Source, v.packet(name), nil)
+		p, after := v.packet(t, name)
+		now = start.Add(after)
+		answer, res, _ := r.Receive(now, v.Source, p, nil)
 		if res != nil {
 			owner.keep(request{res.From, res.Request}, answer)
 		}
 	}
-	answer, _, o := r.Receive(now.Add(g.after), g.from, g.packet, nil)
+	now = start.Add(g.after)
+	answer, _, o := r.Receive(now, g.from, g.packet, nil)
 	return answer, o
+}
+
+func (g *golden) parseTicket(t testing.TB) *handshake.Ticket {
+	t.Helper()
+	b, err := hex.DecodeString(g.ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ticket, err := handshake.ParseTicket(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ticket
 }
 
 func (g *golden) initiator(t *testing.T, v *vector) ([]byte, handshake.Outcome) {
 	now := time.Now()
-	i := v.initiator(t, now)
+	i := v.initiatorWith(t, now, func(c *handshake.InitiatorConfig) {
+		c.Wall = func() time.Time { return goldenWall.Add(settled) }
+		switch g.mode {
+		case "immediate":
+			c.Mode, c.Pin.Key, c.Payload = handshake.Immediate, static(t, v.Inputs.StaticR).Public(), []byte("a payload")
+		case "ticketed":
+			c.Mode, c.Ticket, c.Payload = handshake.Ticketed, g.parseTicket(t), []byte("a payload")
+		}
+	})
 	i.Next(now)
 	for _, name := range g.given {
-		i.Receive(now, v.packet(name))
+		p, _ := v.packet(t, name)
+		i.Receive(now, p)
 	}
 	_, o := i.Receive(now.Add(g.after), g.packet)
 	return i.Next(now.Add(g.after)), o

@@ -2,11 +2,13 @@ package handshake_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,18 +136,36 @@ func static(t testing.TB, scalar []byte) *key.Static {
 	return s
 }
 
+// draws returns the inputs of those names, in order.
+func (v *vector) draws(names string) (all [][]byte) {
+	in := &v.Inputs
+	for name := range strings.FieldsSeq(names) {
+		all = append(all, map[string][]byte{
+			"slot": in.SlotStart, "generation": binary.BigEndian.AppendUint32(nil, v.Generation), "memory": make([]byte, 32),
+			"k": in.K, "mac": in.MACKey, "f": in.F, "data": in.DataR,
+		}[name])
+	}
+	return all
+}
+
 // responder is the vector's responder, just started.
 func (v *vector) responder(t testing.TB, now time.Time, table handshake.Table) *handshake.Responder {
 	t.Helper()
+	return v.responderWith(t, now, table, func(*handshake.ResponderConfig) {})
+}
+
+func (v *vector) responderWith(t testing.TB, now time.Time, table handshake.Table, change func(*handshake.ResponderConfig)) *handshake.Responder {
+	t.Helper()
 	in := &v.Inputs
-	generation := []byte{byte(v.Generation >> 24), byte(v.Generation >> 16), byte(v.Generation >> 8), byte(v.Generation)}
-	r, err := handshake.NewResponder(now, handshake.ResponderConfig{
+	cfg := handshake.ResponderConfig{
 		Statics: []*key.Static{static(t, in.StaticR)},
 		Card:    [32]byte(in.Card),
 		Reset:   key.Secret(in.Reset),
 		Table:   table,
-		Rand:    script(in.SlotStart, generation, make([]byte, 32), in.K, in.MACKey, in.F, in.DataR),
-	})
+		Rand:    script(v.draws("slot generation memory k mac f data")...),
+	}
+	change(&cfg)
+	r, err := handshake.NewResponder(now, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,14 +175,21 @@ func (v *vector) responder(t testing.TB, now time.Time, table handshake.Table) *
 // initiator is the vector's initiator, pinned to the responder's key.
 func (v *vector) initiator(t testing.TB, now time.Time) *handshake.Initiator {
 	t.Helper()
+	return v.initiatorWith(t, now, func(*handshake.InitiatorConfig) {})
+}
+
+func (v *vector) initiatorWith(t testing.TB, now time.Time, change func(*handshake.InitiatorConfig)) *handshake.Initiator {
+	t.Helper()
 	in := &v.Inputs
-	i, err := handshake.NewInitiator(now, handshake.InitiatorConfig{
+	cfg := handshake.InitiatorConfig{
 		Static:     static(t, in.StaticI),
 		Pin:        handshake.Pin{Expect: static(t, in.StaticR).Public().Expect()},
 		Extensions: v.extensions(),
 		Size:       len(v.Hello),
 		Rand:       script(seed, in.HandshakeID, in.E, in.DataI),
-	})
+	}
+	change(&cfg)
+	i, err := handshake.NewInitiator(now, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
