@@ -24,7 +24,9 @@ import (
 //	given   packets that it had before: of the case at time 0, or of another file
 //	        at that file's time
 //	after   when the packet arrives; 0 if absent
-//	mode    of the initiator: immediate or ticketed; first contact if absent
+//	mode    of the initiator: immediate or ticketed; first contact if absent. Its
+//	        payload is "a payload", its time 130 s, and after a Challenge it draws
+//	        f and its data id again
 //	wall    how far the wall clock is from what it was at time 0 plus after, when
 //	        the packet arrives; 0 if absent
 //	draws   what the responder draws after its start, k mac f data if absent
@@ -208,6 +210,10 @@ func (g *golden) initiator(t *testing.T, v *vector) ([]byte, handshake.Outcome) 
 	now := time.Now()
 	i := v.initiatorWith(t, now, func(c *handshake.InitiatorConfig) {
 		c.Wall = func() time.Time { return goldenWall.Add(settled) }
+		if g.mode != "" { // its Complete, if there is one, has f for its e_I
+			in := &v.Inputs
+			c.Rand = script(seed, in.HandshakeID, in.E, in.DataI, in.F, in.DataI)
+		}
 		switch g.mode {
 		case "immediate":
 			c.Mode, c.Pin.Key, c.Payload = handshake.Immediate, static(t, v.Inputs.StaticR).Public(), []byte("a payload")
@@ -215,7 +221,13 @@ func (g *golden) initiator(t *testing.T, v *vector) ([]byte, handshake.Outcome) 
 			c.Mode, c.Ticket, c.Payload = handshake.Ticketed, g.parseTicket(t), []byte("a payload")
 		}
 	})
-	i.Next(now)
+	first := i.Next(now)
+	switch g.mode {
+	case "immediate":
+		same(t, "Exchange", first, v.named(t, "exchange"))
+	case "ticketed":
+		same(t, "Exchange", first, v.named(t, "ticketed"))
+	}
 	for _, name := range g.given {
 		p, _ := v.packet(t, name)
 		i.Receive(now, p)
