@@ -17,7 +17,7 @@ const (
 	resendFastFor = 15 * time.Second       // since the start, then
 	resendSlow    = 5 * time.Second        // between two tries, +- 10%
 	completeLife  = 8 * time.Second        // of an unanswered Complete; then a new attempt
-	exchangeLife  = completeLife           // of unanswered Exchanges; then an attempt that begins with a Hello
+	exchangeLife  = 4 * resendFast         // of unanswered Exchanges, two of each size; then an attempt that begins with a Hello
 	oldLife       = 5 * time.Second        // how long the ids of the attempt before are listened to
 	fullTries     = 2                      // unanswered first packets of 1200 before the ones of 548
 )
