@@ -16,7 +16,7 @@ type sizing struct {
 	since  time.Duration // when the first of them was noticed
 	failed time.Duration // when the last one was
 	asked  bool          // a small frame left in these rounds
-	small  bool          // a small frame packet that left in these rounds arrived
+	small  int           // small frame packets that left in these rounds and arrived
 
 	raise time.Duration // when 1200 is tried again; 0: no reason to
 	wait  time.Duration
@@ -50,7 +50,7 @@ func (c *Conn) largeFailed(now time.Duration) bool {
 		return false // the same round
 	}
 	if z.fails == 0 {
-		z.since, z.asked, z.small = now, false, false
+		z.since, z.asked, z.small = now, false, 0
 	}
 	z.failed = now
 	z.fails++
@@ -66,18 +66,21 @@ func (c *Conn) largeFailed(now time.Duration) bool {
 // end when the small one does not arrive either.
 func (c *Conn) sizePatience() int {
 	switch {
-	case c.sizing.asked && !c.sizing.small:
+	case c.sizing.asked && c.sizing.small == 0:
 		return math.MaxInt
-	case c.sizing.small && c.main.outbox.longest() <= wire.MaxPieces*payloadSmall:
+	case c.sizing.small > 0 && c.main.outbox.longest() <= wire.MaxPieces*payloadSmall:
 		return sizeTries
+	case c.sizing.small > 0 && c.sizing.small < sizeProofs:
+		return 4 * sizeTries // there may be no room for another small one
 	}
 	return 2 * sizeTries
 }
 
-// compare sends an empty frame, once, beside the large packets that fail.
+// compare sends an empty frame beside the large packets that fail, the next one
+// when it arrived.
 func (c *Conn) compare(now time.Duration) {
 	z := &c.sizing
-	if z.fails < 2 || z.asked || z.small || !c.main.roomForNew() {
+	if z.fails < 2 || z.asked || z.small >= sizeProofs || !c.main.roomForNew() {
 		return
 	}
 	index, err := c.main.accept(nil, wire.FlagFinal|wire.FlagProbe)
@@ -95,7 +98,8 @@ func (c *Conn) onSize(r *record) {
 	case r.size > wire.SmallPacket:
 		c.sizing.fails = 0
 	case c.sizing.fails > 0 && r.at >= c.sizing.since:
-		c.sizing.small = true
+		c.sizing.small++
+		c.sizing.asked = false
 	}
 }
 

@@ -91,6 +91,11 @@ const (
 	framesToDevice   = frameWindow
 	framesFromDevice = 32
 
+	// soonTimeouts PTOs come soon after each other before they double. Fault: at
+	// 30% loss in bursts of 3 both ways half of all timeouts stay unanswered, and
+	// doubling each had 16 packets take a minute (N1).
+	soonTimeouts = 16
+
 	// backoffMost bounds the doubling of the PTO. Fault: after an outage of a
 	// minute the first packet would wait another minute.
 	backoffMost = 8 * time.Second
@@ -109,6 +114,11 @@ const (
 	// arrives, before the path's MTU is believed to have fallen. Fault: a path
 	// that swallows large packets and says nothing (N6: "within 3 timeouts").
 	sizeTries = 3
+
+	// sizeProofs is how many small packets arrive beside large ones that do not
+	// before a frame is given up for the smaller size. Fault: bursts of loss that
+	// hit only large packets for a while.
+	sizeProofs = 3
 
 	// raiseFirst and raiseMost are the waits before the larger size is tried
 	// again. Fault: an outage looks like a fallen MTU.

@@ -9,14 +9,22 @@ import (
 )
 
 // "A retransmission is the same PLAINTEXT sealed again", under the next number;
-// "first RTT 333 ms; PTO = srtt + 4 var + 25 ms, doubling".
+// "first RTT 333 ms; PTO = srtt + 4 var + 25 ms, doubling", OURS: "twice in a row,
+// then twice as long 14 times, then doubling up to 8 s".
 func TestRetransmission(t *testing.T) {
 	s := newScript(t, false)
 	frame := s.sendFrame([]byte("again and again"))
 	first := s.wantFrame(0, 0)
-	pto := rttFirst + 4*(rttFirst/2) + ackDelay
+	once := rttFirst + 4*(rttFirst/2) + ackDelay
 	at := s.now
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= soonTimeouts+3; i++ {
+		pto := 2 * once
+		switch {
+		case i <= 2:
+			pto = once
+		case i > soonTimeouts:
+			pto = min(once<<(i-soonTimeouts+1), backoffMost)
+		}
 		s.pass(at.Add(pto).Sub(s.now) - time.Microsecond)
 		s.wantIdle()
 		s.pass(time.Microsecond)
@@ -29,7 +37,6 @@ func TestRetransmission(t *testing.T) {
 			first = g
 		}
 		s.wantIdle()
-		pto *= 2
 	}
 	if s.c.Acknowledged(frame) {
 		t.Error("acknowledged by nobody")

@@ -34,7 +34,10 @@ func (s *Stream) onArrived(now time.Duration, r record, arrived, full bool, newe
 	own := r.path == s.c.paths.epoch && !r.aside
 	if arrived {
 		s.flight.best = max(s.flight.best, r.order)
-		if own && r.number == newest {
+		// After a silent PTO this may be an acknowledgement that was lost
+		// before, and came in the next packet: only that of the last packet
+		// measures the path.
+		if own && r.number == newest && (s.backoff == 0 || r.order == s.flight.order) {
 			s.c.rtt.sample(now - r.at)
 		}
 	} else {
@@ -99,18 +102,27 @@ func (s *Stream) lose(now time.Duration, i int) (gone bool) {
 }
 
 // probeAt returns when the PTO comes, 0 for never: "PTO = srtt + 4 var + 25 ms,
-// doubling".
+// doubling". OURS: the first two are as long, those up to soonTimeouts twice as
+// long, and then they double: two packets in two PTOs are less than the least
+// window, and a path that loses bursts of 3 both ways is not left waiting.
 func (s *Stream) probeAt() time.Duration {
 	if s.flight.inside() == 0 {
 		return 0
 	}
 	pto := s.c.rtt.pto()
-	return s.frameAt + max(pto, min(pto<<s.backoff, backoffMost))
+	wait := pto
+	switch {
+	case s.backoff >= soonTimeouts:
+		wait = max(pto, min(pto<<min(s.backoff-soonTimeouts+2, 8), backoffMost))
+	case s.backoff > 1:
+		wait = 2 * pto
+	}
+	return s.frameAt + wait
 }
 
 // onProbeTimeout sends the oldest packets again, whatever window and pace say.
 func (s *Stream) onProbeTimeout(now time.Duration) {
-	if s.backoff < 16 {
+	if s.backoff < 2*soonTimeouts {
 		s.backoff++
 	}
 	// One silent PTO may be a lost acknowledgement; a second is a loss.

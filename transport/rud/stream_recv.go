@@ -33,7 +33,7 @@ func (s *Stream) receive(now time.Duration, from netip.AddrPort, packet []byte) 
 	}
 	gap := h.Number != s.window.Newest()+1
 	s.window.Commit(h.Number)
-	opened := c.confirm(now)
+	opened := c.confirm(now, h.Number)
 	s.onAck(now, ack)
 	c.onPath(now, s, from, &h, len(packet))
 	if opened {
@@ -102,11 +102,12 @@ func (c *Conn) onDropped(now time.Duration, packet []byte, o opening) {
 
 // confirm opens a provisional connection: "any packet that opens confirms,
 // whatever its number". It reports whether it did.
-func (c *Conn) confirm(now time.Duration) bool {
+func (c *Conn) confirm(now time.Duration, number uint32) bool {
 	if c.phase != phaseProvisional {
 		return false
 	}
-	if at := c.provisional.at; at != 0 {
+	// The first Data leaves at once; a later one measures what was lost, too.
+	if at := c.provisional.at; at != 0 && number == 1 {
 		c.rtt.sample(now - at)
 	}
 	c.e.leaveGate(c)
