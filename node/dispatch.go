@@ -98,10 +98,14 @@ func (n *Node) serveOther(req request, msg mpp.Message) {
 // stamp fills what every answer carries: EndPoint is the newest validated path
 // (rud.md, Paths), Acknowledge the request's Serial.
 func (n *Node) stamp(base *mpp.FromService, req request, code mpp.Code) {
+	n.stampFor(base, req.session.conn.Path(), req.serial, code)
+}
+
+func (n *Node) stampFor(base *mpp.FromService, path netip.AddrPort, serial mpp.Int, code mpp.Code) {
 	*base = mpp.FromService{
-		EndPoint:    req.session.conn.Path(),
+		EndPoint:    path,
 		Now:         n.wall.Now(),
-		Acknowledge: req.serial,
+		Acknowledge: serial,
 		Status:      mpp.N(int64(code)),
 	}
 	if code >= 300 {
@@ -121,8 +125,7 @@ func (n *Node) reply(now time.Time, s *session, msg mpp.Message) {
 
 // refuse answers with a bare code.
 func (n *Node) refuse(req request, code mpp.Code) {
-	n.status.Stores, n.status.Serial = nil, mpp.Int{}
-	n.status.Ticks, n.status.LeapSeconds = mpp.Int{}, mpp.Int{}
+	n.blank()
 	n.stamp(&n.status.FromService, req, code)
 	n.reply(req.now, req.session, &n.status)
 }

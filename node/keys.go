@@ -14,10 +14,12 @@ import (
 // keys are what makes a node this node. Losing the directory they lie in is
 // being a new node; losing store/ is not (federation.md, The devices' part).
 type keys struct {
-	node  *key.Node   // signs node and host facts; libp2p's identity
-	rud   *key.Static // devices pin its fingerprint
-	reset key.Secret  // makes reset tokens
-	realm *key.Realm  // nil when the realm's key is elsewhere
+	node *key.Node   // signs node and host facts; libp2p's identity
+	rud  *key.Static // devices pin its fingerprint
+	// rud448 is for devices that know this node's card and prefer X448.
+	rud448 *key.Static
+	reset  key.Secret // makes reset tokens
+	realm  *key.Realm // nil when the realm's key is elsewhere
 	// member is the fact that admits this node, once one was signed.
 	member *record.Fact
 	// peers are multiaddrs of the realm's other nodes, as they were last known.
@@ -54,6 +56,10 @@ func loadOwnKeys(dir string) (*keys, error) {
 	}
 	makeStatic := func() (*key.Static, error) { return key.NewStatic(key.X25519) }
 	if k.rud, err = loadOrMake(filepath.Join(dir, "rud.key"), key.LoadStatic, makeStatic, (*key.Static).Save); err != nil {
+		return nil, err
+	}
+	makeStatic448 := func() (*key.Static, error) { return key.NewStatic(key.X448) }
+	if k.rud448, err = loadOrMake(filepath.Join(dir, "rud448.key"), key.LoadStatic, makeStatic448, (*key.Static).Save); err != nil {
 		return nil, err
 	}
 	if k.reset, err = loadOrMake(filepath.Join(dir, "reset.key"), key.LoadSecret, freshSecret, key.Secret.Save); err != nil {

@@ -34,6 +34,7 @@ func (n *Node) read() {
 			}
 			return
 		}
+		n.unread.Add(int64(b.N))
 		select {
 		case n.full <- b:
 		case <-n.stop:
@@ -51,6 +52,7 @@ func (n *Node) loop() {
 	for {
 		select {
 		case b := <-n.full:
+			n.unread.Add(-int64(b.N))
 			n.receive(time.Now(), b)
 			n.empty <- b
 		case f := <-n.posts:
@@ -62,6 +64,9 @@ func (n *Node) loop() {
 		timer.Reset(n.turn(time.Now()))
 	}
 }
+
+// overrun reports that datagrams come faster than the loop takes them.
+func (n *Node) overrun() bool { return n.unread.Load() >= readBusy }
 
 // receive feeds one batch of datagrams to the endpoint.
 func (n *Node) receive(now time.Time, b *udpport.Batch) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,6 +37,9 @@ const (
 	// readAhead is how many batches of datagrams may wait for the loop. Past
 	// it the kernel's queue fills and drops: the flood costs no memory.
 	readAhead = 4
+	// readBusy datagrams waiting there are an eighth of what may: first packets are
+	// answered without a curve then, before a flood of them costs the devices theirs.
+	readBusy = readAhead * udpport.BatchSize / 8
 )
 
 // Node is a running presence node. Its methods are safe for concurrent use.
@@ -88,6 +92,7 @@ type Node struct {
 	// Between goroutines.
 	posts    chan func(now time.Time)
 	full     chan *udpport.Batch // read, for the loop
+	unread   atomic.Int64        // datagrams in full
 	empty    chan *udpport.Batch // done with, for the reader
 	writes   chan write
 	forwards chan forward
@@ -254,8 +259,8 @@ func (n *Node) listen() (err error) {
 		return fmt.Errorf("listening for devices on %s (--listen): %w", n.cfg.Listen, err)
 	}
 	n.ep, err = rud.NewEndpoint(rud.Config{
-		Static: n.keys.rud, Reset: n.keys.reset, Listen: true, Quiet: n.cfg.Quiet,
-		Rate: n.cfg.HandshakeRate,
+		Static: n.keys.rud, Static448: n.keys.rud448, Reset: n.keys.reset, Listen: true, Quiet: n.cfg.Quiet,
+		Rate: n.cfg.HandshakeRate, Wall: n.wall, Busy: n.overrun, Early: n.early,
 		Send: n.port.Send, Handler: n,
 	})
 	return err

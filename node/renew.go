@@ -87,7 +87,7 @@ func (n *Node) showCard() {
 
 // card is what this node's own fact has to say now.
 func (n *Node) card() *record.Node {
-	body := &record.Node{Agreements: []key.Agreement{n.keys.rud.Public()}, Peers: n.fed.Addrs()}
+	body := &record.Node{Agreements: []key.Agreement{n.keys.rud.Public(), n.keys.rud448.Public()}, Peers: n.fed.Addrs()}
 	for _, a := range reachable(n.port.LocalAddr()) {
 		body.Addresses = append(body.Addresses, "mpp://"+a.String())
 	}

@@ -64,10 +64,11 @@ type Client struct {
 	acting chan struct{}
 
 	// Owned by the loop.
-	sockets sockets
-	ep      *rud.Endpoint
-	waiting map[int64]chan<- mpp.Message
-	links   map[*link]struct{} // with a connection that has not ended
+	sockets    sockets
+	ep         *rud.Endpoint
+	waiting    map[int64]chan<- mpp.Message
+	links      map[*link]struct{} // with a connection that has not ended
+	handshakes int                // that were completed
 
 	// Guarded by mu.
 	mu      sync.Mutex
@@ -259,6 +260,7 @@ func (c *Client) turn(now time.Time) time.Duration {
 // Opened implements rud.Handler.
 func (c *Client) Opened(_ time.Time, conn *rud.Conn) {
 	if l, ok := conn.App.(*link); ok {
+		c.handshakes++
 		l.open()
 	}
 }
@@ -309,6 +311,7 @@ func (c *Client) Message(now time.Time, conn *rud.Conn, m rud.Message) {
 		}
 		return
 	}
+	l.asked.answered(now, msg, base.Base().Acknowledge.Value)
 	if answer := c.waiting[base.Base().Acknowledge.Value]; answer != nil {
 		select {
 		case answer <- msg:

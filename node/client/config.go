@@ -40,6 +40,9 @@ type Config struct {
 	// pin: its fingerprint is shown to a person. It runs on its own and may
 	// take its time.
 	Confirm func(fingerprint string) bool
+	// AskEndpoint asks a node whose key is known what address it sees, with the
+	// first packet: the first Ping is answered when the connection is made.
+	AskEndpoint bool
 	// Heartbeat is the pace of keep-alives; three unanswered ones mean the next
 	// node. Default DefaultHeartbeat, at least MinHeartbeat.
 	Heartbeat time.Duration

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"meshpresence/discovery"
-	"meshpresence/internal/key"
 	"meshpresence/internal/record"
 	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
@@ -132,46 +131,6 @@ func (c *Client) try(ctx context.Context, a discovery.Address) (ended, err error
 	return l.ended(), nil
 }
 
-// meet learns the node's card, and so its name in facts: from the profile when
-// that holds the very card whose hash stood in the Challenge, else from the node
-// itself. Another node's fact that claims this RUD key is neither.
-func (c *Client) meet(ctx context.Context, l *link) error {
-	if f := c.knownCard(l); f != nil {
-		l.node = f.Author.Hash()
-		return nil
-	}
-	answer, err := request[*mpp.FactResponse](ctx, c, l, &mpp.FactRequest{Want: []mpp.Want{{Kind: string(record.KindNode), All: true}}})
-	if err != nil {
-		return err
-	}
-	for _, f := range parseFacts(answer.Facts) {
-		if isCard(f, l) {
-			l.node = f.Author.Hash()
-			return c.profile.meet(f)
-		}
-	}
-	return fmt.Errorf("meeting %s: it did not show its card", l.address)
-}
-
-// knownCard is the card in the profile that the node confirmed, or nil.
-func (c *Client) knownCard(l *link) *record.Fact {
-	c.profile.mu.Lock()
-	defer c.profile.mu.Unlock()
-	for _, f := range c.profile.book.facts {
-		if f.Hash() == key.Hash(l.conn.Card()) && isCard(f, l) && !f.Expired(c.wall.Now()) {
-			return f
-		}
-	}
-	return nil
-}
-
-// isCard reports whether a fact is a node's about itself that names the RUD key
-// of this link.
-func isCard(f *record.Fact, l *link) bool {
-	card, ok := f.Body.(*record.Node)
-	return ok && slices.Contains(card.Agreements, l.conn.Peer())
-}
-
 // arrive attaches the device at the link's node when something is watched, and
 // puts back what the node lacks.
 func (c *Client) arrive(ctx context.Context, l *link) error {
@@ -197,6 +156,11 @@ func (c *Client) arrive(ctx context.Context, l *link) error {
 	}
 	if len(answer.Peers) > 0 && c.profile.names(l.node) >= 0 { // a home's word, no passing node's
 		if err := c.profile.pin(false, answer.Peers...); err != nil {
+			return err
+		}
+	}
+	if f, err := record.Parse(answer.Node); err == nil && f.Author.Hash() == l.node && isCard(f, l) && f.Verify() == nil {
+		if err := c.profile.meet(f); err != nil { // the newest: after Immediate no hash told of it
 			return err
 		}
 	}

@@ -19,12 +19,15 @@ import (
 
 // link is one connection to one node, from the first packet to its end.
 type link struct {
-	address discovery.Address // with the fingerprint once opened
-	to      netip.AddrPort
-	conn    *rud.Conn
-	local   netip.Addr    // where packets to the node leave; guarded by the client's mu
-	node    key.Hash      // the node's name in facts, once its card came
-	sub     *subscription // what is watched here; guarded by the client's mu
+	address   discovery.Address // with the fingerprint once opened
+	known     knownNode         // zero: its key was not known before
+	to        netip.AddrPort
+	conn      *rud.Conn
+	local     netip.Addr    // where packets to the node leave; guarded by the client's mu
+	node      key.Hash      // the node's name in facts, once its card came
+	sub       *subscription // what is watched here; guarded by the client's mu
+	asked     first         // with the first packet; the loop's own
+	toldFirst chan Echo     // asked's answer, until Ping takes it; guarded by the client's mu
 	// early are the publishers and epochs not known yet, since when; only the
 	// goroutine that watches uses it.
 	early map[string]time.Time
@@ -142,6 +145,9 @@ func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error)
 		return nil, err
 	}
 	l, before := newLink(a), c.otherKeys()
+	if k, ok := c.profile.known(a.Fingerprint); ok {
+		l.known, pin.Key = k, k.Agreement
+	}
 	if err = c.reach(ctx, l, to, pin); errors.Is(err, ErrNoAnswer) && c.otherKeys() != before {
 		return nil, c.changedKey(whole, a, err)
 	}
@@ -151,9 +157,16 @@ func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error)
 // reach dials and waits until the connection is proved.
 func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin handshake.Pin) error {
 	l.to, l.local = to, c.route(to)
+	target := rud.Target{To: to, Pin: pin}
+	if c.cfg.AskEndpoint && pin.Key != "" {
+		if err := l.ask(c.profile, &target); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 1)
 	err := c.post(ctx, func(now time.Time) {
-		conn, err := c.ep.Dial(now, rud.Target{To: to, Pin: pin})
+		l.asked.at = now
+		conn, err := c.ep.Dial(now, target)
 		if err != nil {
 			failed <- err
 			return

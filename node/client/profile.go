@@ -61,6 +61,8 @@ type meta struct {
 	Account key.Hash `json:"account"`
 	// Nodes are pinned addresses, the one to try first foremost.
 	Nodes []string `json:"nodes"`
+	// Known are the static keys of nodes that were met, the last one foremost.
+	Known []knownNode `json:"known,omitempty"`
 }
 
 // NewProfile makes a device with fresh keys in dir, which must hold none yet.
