@@ -96,6 +96,7 @@ func (c *Conn) onDropped(now time.Duration, packet []byte, o opening) {
 		return
 	}
 	if subtle.ConstantTimeCompare(packet[len(packet)-wire.SizeResetToken:], c.reset[:]) == 1 {
+		c.e.stats.Resets++
 		c.end(now, ReasonReset)
 	}
 }
@@ -112,6 +113,7 @@ func (c *Conn) confirm(now time.Duration, number uint32) bool {
 	}
 	c.e.leaveGate(c)
 	c.phase = phaseOpen
+	c.e.stats.Opened[c.mode]++
 	c.announced = true
 	c.born = now
 	count(c.e.gate.proved, prefix(c.paths.current), 1)
