@@ -25,6 +25,9 @@
 //
 // # Handshake packets (each field: offset length name)
 //
+// Which of them follow each other, and what seals what, is told by package
+// handshake.
+//
 //	HELLO, exactly 1200 or 548
 //	    0 16 zeros | 16 1 type 2 | 17 1 version 1 | 18 1 suite | 19 8 initiator handshake id |
 //	    27 32 expect | 59 n extension list | zeros to the end
@@ -36,6 +39,11 @@
 //	COMPLETE, as long as the first packet it answers
 //	    0 16 zeros | 16 1 type 4 | 17 1 version 1 | 18 1 suite | 19 8 initiator handshake id |
 //	    27 57 challenge value | 84 L e_I | 116 n sealed: s_I L, initiator data id 8, body | end-16 16 tag
+//	EXCHANGE, exactly 1200 or 548
+//	    0 16 zeros | 16 1 type 3 | 17 1 version 1 | 18 1 suite | 19 8 initiator handshake id |
+//	    27 4 Unix seconds / 10 | 31 16 ticket id, or zeros for none | 47 37 zeros | 84 L e_I |
+//	    without a ticket: 116 L+16 mezzanine, s_I sealed and its tag |
+//	    164 (with a ticket 116) n sealed: initiator data id 8, body | end-16 16 tag
 //	RESPONDER COMPLETE, never longer than what it answers
 //	    0 8 initiator handshake id | 8 1 type 3 | 9 1 version 1 | 10 L f_R |
 //	    42 n sealed: responder data id 8, reset token 16, body | end-16 16 tag

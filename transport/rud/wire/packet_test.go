@@ -164,6 +164,7 @@ func TestNonce(t *testing.T) {
 // Parsing never allocates.
 func TestNoAllocation(t *testing.T) {
 	hello := (&Hello{Suite: 0x11, ID: ID{1}}).Append(nil, MaxPacket, []Extension{{"a", nil}, {"b", nil}})
+	_, exchange := (&exchangeCase{suite: 0x11, size: MaxPacket, payload: fill(100, 1)}).packet()
 	block := [SizeHeader]byte{3: 1, 4: 1}
 	body := AppendBody(nil, []Extension{{TagPathChallenge, fill(16, 1)}}, fill(200, 0))
 	out := make([]byte, 0, MaxPacket)
@@ -173,6 +174,8 @@ func TestNoAllocation(t *testing.T) {
 		header, _ := ParseHeader(&block)
 		_ = header.CheckOpened()
 		out = header.Append(out[:0])
+		x, _ := ParseExchange(exchange)
+		_, _ = ParseExchangeSection(x.Sealed[:len(x.Sealed)-SizeTag])
 		b, _ := ParseBody(body)
 		b.Extensions.Get(TagPathResponse)
 		for tag := range b.Extensions.All() {
