@@ -35,7 +35,17 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	}
 	wallNow := r.cfg.Wall.Now()
 	slot := int64(exchangeSlot(wallNow))
-	if r.doubts(now, slot, from, &x) {
+	fresh := r.exchanges.fresh(slot, int64(r.elapsed(now)), int64(x.Slot))
+	if !fresh && x.HasTicket() {
+		// OURS: a ticket is redeemed once, whatever clock and memory say, so there
+		// is no doubt: a device that started a moment ago can redeem one.
+		if answer, _, o := r.repeat(from, p, out); o == Resent {
+			return answer, nil, o
+		}
+	} else if !fresh {
+		return r.deferred(now, from, s, &x, p, out)
+	}
+	if r.doubts(now, slot, from) {
 		return r.deferred(now, from, s, &x, p, out)
 	}
 	ticket, o := r.ticket(&x, s, wallNow)
@@ -49,7 +59,9 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	if o != Completed {
 		return out, nil, o
 	}
-	r.exchanges.note(slot, x.Slot, mark)
+	if fresh {
+		r.exchanges.note(slot, x.Slot, mark)
+	}
 	if ticket != nil && r.cfg.Tickets.Redeem(ticket) != nil {
 		return out, nil, BadTicket
 	}
@@ -68,16 +80,15 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	return answer, result, Completed
 }
 
-// doubts reports whether an Exchange gets a Challenge: "outside 12 slots of our
-// clock, in the first 12 slots after boot" or with the queue full; and when nothing
-// more can be kept of a source that is not validated. Above 500 a second is the
-// budget's.
-func (r *Responder) doubts(now time.Time, slot int64, from netip.AddrPort, x *wire.Exchange) bool {
+// doubts reports whether an Exchange gets a Challenge, beside "outside 12 slots of
+// our clock, in the first 12 slots after boot": with the queue full, and when
+// nothing more can be kept of a source that is not validated. Above 500 a second is
+// the budget's.
+func (r *Responder) doubts(now time.Time, slot int64, from netip.AddrPort) bool {
 	if r.cfg.Busy != nil && r.cfg.Busy() {
 		r.busyUntil = now.Add(busyFor)
 	}
 	return now.Before(r.busyUntil) ||
-		!r.exchanges.fresh(slot, int64(r.elapsed(now)), int64(x.Slot)) ||
 		r.exchanges.full(slot) ||
 		!r.cfg.Table.Room(from, false)
 }
