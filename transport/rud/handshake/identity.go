@@ -16,7 +16,10 @@ const curves = 2
 type shown struct {
 	static *key.Static
 	public []byte // s_R on the wire
-	expect [wire.SizeExpect]byte
+
+	// A fingerprint of X448 covers the key's sign byte, which s_R lacks: who
+	// knows the key from RUD alone takes v for even.
+	expect [2][wire.SizeExpect]byte
 }
 
 // identity is what a responder shows of itself: at most one static key a curve.
@@ -36,7 +39,9 @@ func newIdentity(statics []*key.Static, card [wire.SizeHash]byte) (id identity, 
 		if k.static != nil {
 			return id, fmt.Errorf("two static keys of %v", s.Public().Curve())
 		}
-		*k = shown{s, s.Public().Raw(), expect(s.Public().Expect())}
+		*k = shown{s, s.Public().Raw(), [...][wire.SizeExpect]byte{
+			expect(s.Public().Expect()), expect(s.Public().Plain().Expect()),
+		}}
 	}
 	if id.of(key.X25519).static == nil {
 		return id, errors.New("no static key of X25519")
@@ -59,5 +64,6 @@ func (id *identity) suite(named wire.Suite) *suite {
 // expected reports whether the field of a Hello names our key of that suite's
 // curve.
 func (id *identity) expected(s *suite, field *[wire.SizeExpect]byte) bool {
-	return subtle.ConstantTimeCompare(field[:], id.of(s.curve).expect[:]) == 1
+	ours := &id.of(s.curve).expect
+	return subtle.ConstantTimeCompare(field[:], ours[0][:])|subtle.ConstantTimeCompare(field[:], ours[1][:]) == 1
 }

@@ -218,3 +218,22 @@ func TestPreferredSuite(t *testing.T) {
 		t.Error("an AEAD of suite 0x13")
 	}
 }
+
+// "presenced --quiet answers no Hello whose expect is not this node's": of the key of
+// the Hello's curve, whether or not the initiator knows the sign of v.
+func TestQuietBySuite(t *testing.T) {
+	for _, seed := range [][]byte{{4}, {5}, {6}, {7}} { // of both signs
+		seed = append(seed, make([]byte, 55)...)
+		g := newSuiteRig(t, 0x21, func(c *handshake.ResponderConfig) {
+			c.Quiet, c.Statics = true, []*key.Static{c.Statics[0], static(t, seed)}
+		})
+		k := static(t, seed).Public()
+		for _, pin := range []key.Agreement{k, k.Plain()} {
+			g.hello(g.machine(func(c *handshake.InitiatorConfig) { c.Pin = handshake.Pin{Key: pin} }))
+		}
+		bits := static(t, g.scalarR).Public().Expect()
+		g.drop(g.from, modelHelloOf(0x21, 548, g.draw(8), modelExpect(bits[:])), handshake.NotExpected)
+		bits = k.Expect()
+		g.drop(g.from, modelHello(548, g.draw(8), modelExpect(bits[:])), handshake.NotExpected)
+	}
+}
