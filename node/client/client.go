@@ -79,6 +79,7 @@ type Client struct {
 	sub     *subscription // what Watch wants, nil when nothing
 	trusted discovery.Address
 	found   []discovery.Address  // by Config.Find, and confirmed
+	stale   map[knownNode]bool   // keys that were dialled in vain: First Contact is next
 	resumed bool                 // our newest posts were asked for
 	watched chan struct{}        // a Watch began or changed: the keeper attaches
 	joins   map[joinID]chan word // under way, by the Id of their code

@@ -37,6 +37,30 @@ func (p *Profile) known(fingerprint string) (knownNode, bool) {
 	return knownNode{}, false
 }
 
+// isStale reports whether that key was dialled in vain just before. A node of an
+// earlier release answers First Contact only, and who has another key now shows it
+// only then.
+func (c *Client) isStale(k knownNode) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stale[k]
+}
+
+// setStale notes how a dial to a key that was known ended: one in vain is followed
+// by one that is not Immediate, and that by one that is.
+func (c *Client) setStale(k knownNode, vain bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k.Agreement == "" || !vain || c.stale[k] {
+		delete(c.stale, k)
+		return
+	}
+	if c.stale == nil {
+		c.stale = make(map[knownNode]bool)
+	}
+	c.stale[k] = true
+}
+
 // unknow forgets a node's key.
 func (p *Profile) unknow(k knownNode) error {
 	p.mu.Lock()

@@ -157,7 +157,7 @@ func (c *Client) dial(whole context.Context, a discovery.Address) (*link, error)
 // reach dials and waits until the connection is proved.
 func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin handshake.Pin) error {
 	l.to, l.local = to, c.route(to)
-	target := rud.Target{To: to, Pin: pin}
+	target := rud.Target{To: to, Pin: pin, FirstContact: c.isStale(l.known)}
 	if c.cfg.AskEndpoint && pin.Key != "" {
 		if err := l.ask(c.profile, &target); err != nil {
 			return err
@@ -180,6 +180,7 @@ func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin hand
 	}
 	select {
 	case <-l.opened:
+		c.setStale(l.known, false)
 		return nil
 	case err = <-failed:
 	case <-l.done:
@@ -187,6 +188,7 @@ func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin hand
 	case <-ctx.Done():
 		err = fmt.Errorf("reaching %s: %w", l.address, ErrNoAnswer)
 	}
+	c.setStale(l.known, errors.Is(err, ErrNoAnswer))
 	c.hangUp(l, err)
 	return err
 }
