@@ -77,6 +77,17 @@ func (x *exchangeRig) dialler(change ...func(*handshake.InitiatorConfig)) *hands
 	return x.initiator(append([]func(*handshake.InitiatorConfig){set}, change...)...)
 }
 
+// deferred takes both to their results by a Challenge.
+func (x *exchangeRig) deferred(i *handshake.Initiator) (ours, theirs *handshake.Result) {
+	x.t.Helper()
+	challenge, _, o := x.send(x.from, i.Next(x.now))
+	want(x.t, o, handshake.Challenged)
+	x.give(i, challenge, handshake.Accepted)
+	answer, theirs, o := x.send(x.from, i.Next(x.now))
+	want(x.t, o, handshake.Completed)
+	return x.give(i, answer, handshake.Completed), theirs
+}
+
 func TestImmediate(t *testing.T) {
 	for _, size := range []int{wire.MaxPacket, wire.SmallPacket} {
 		x := newExchangeRig(t)

@@ -22,6 +22,7 @@ type rig struct {
 
 	scalarR []byte    // the responder's static key
 	start   time.Time // when it began
+	cfg     handshake.ResponderConfig
 }
 
 // table is an owner's connections as a test sets them.
@@ -65,6 +66,7 @@ func newRig(t testing.TB, change ...func(*handshake.ResponderConfig)) *rig {
 	for _, f := range change {
 		f(&cfg)
 	}
+	g.cfg = cfg
 	r, err := handshake.NewResponder(g.now, cfg)
 	if err != nil {
 		t.Fatal(err)
