@@ -49,7 +49,7 @@ func newExchangeRig(t testing.TB, change ...func(*handshake.ResponderConfig)) *e
 			return wallStart.Add(x.now.Sub(x.start) + x.skew)
 		}
 		c.Answer = func(_ netip.AddrPort, _ key.Agreement, payload []byte, room int) []byte {
-			x.ran = append(x.ran, payload)
+			x.ran = append(x.ran, bytes.Clone(payload))
 			return x.answer
 		}
 		c.Busy = func() bool { return x.busy }

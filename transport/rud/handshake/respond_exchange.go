@@ -1,7 +1,6 @@
 package handshake
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"net/netip"
 	"time"
@@ -29,20 +28,18 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	if !r.buckets.Allow(now, limit.Prefix(from.Addr()), r.scale(from.Addr())) {
 		return out, nil, Limited
 	}
-	mark := r.memory.mark(x.Ephemeral)
-	if r.exchanges.seen(x.Slot, mark) {
-		return r.repeat(from, p, out)
-	}
 	wallNow := r.cfg.Wall.Now()
-	slot := int64(exchangeSlot(wallNow))
-	fresh := r.exchanges.fresh(slot, int64(r.elapsed(now)), int64(x.Slot))
-	if !fresh && x.HasTicket() {
-		// OURS: a ticket is redeemed once, whatever clock and memory say, so there
-		// is no doubt: a device that started a moment ago can redeem one.
-		if answer, _, o := r.repeat(from, p, out); o == Resent {
-			return answer, nil, o
+	slot, mark := int64(exchangeSlot(wallNow)), r.memory.mark(x.Ephemeral)
+	switch {
+	case x.HasTicket():
+		// OURS: a ticket is redeemed once, whatever clock and memory say, so its
+		// time is not looked at: a device that started a moment ago can redeem one.
+		if stored := r.cfg.Table.Stored(from, sha256.Sum256(p)); stored != nil {
+			return append(out, stored...), nil, Resent
 		}
-	} else if !fresh {
+	case r.exchanges.seen(x.Slot, mark):
+		return r.repeat(from, p, out)
+	case !r.exchanges.fresh(slot, int64(r.elapsed(now)), int64(x.Slot)):
 		return r.deferred(now, from, s, &x, p, out)
 	}
 	if r.doubts(now, slot, from) {
@@ -59,10 +56,9 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	if o != Completed {
 		return out, nil, o
 	}
-	if fresh {
+	if ticket == nil {
 		r.exchanges.note(slot, x.Slot, mark)
-	}
-	if ticket != nil && r.cfg.Tickets.Redeem(ticket) != nil {
+	} else if r.cfg.Tickets.Redeem(ticket) != nil {
 		return out, nil, BadTicket
 	}
 	opened.reply = r.reply(from, opened, wire.MaxAnswer(s.id, len(p)))
@@ -194,7 +190,7 @@ func (r *Responder) reply(from netip.AddrPort, c *opened, room int) []byte {
 	if len(c.body.Payload) == 0 || r.cfg.Answer == nil {
 		return nil
 	}
-	answer := r.cfg.Answer(from, c.peer, bytes.Clone(c.body.Payload), room)
+	answer := r.cfg.Answer(from, c.peer, c.body.Payload, room)
 	if len(answer) > room {
 		return nil
 	}
