@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -216,67 +215,6 @@ func TestFirstDataFromElsewhere(t *testing.T) {
 	if len(node.opened) != 1 || node.opened[0].Path() != k.from {
 		t.Error("not proved, or moved unasked")
 	}
-}
-
-// A2: random, truncated, bit-flipped and wrong-id datagrams of every length: 0
-// bytes back and no state.
-func TestRubbishGetsSilence(t *testing.T) {
-	w, device, node, d, _ := pair(t, 41)
-	var real [][]byte // flights and data of another connection, captured
-	w.tap = func(_, to netip.AddrPort, p []byte) {
-		if to == node.addr {
-			real = append(real, bytes.Clone(p))
-		}
-	}
-	third := w.add("198.51.100.9:1", false)
-	c, _ := w.connect(third, node)
-	for i := range 20 {
-		if _, err := c.Send(w.now, text(i, 10*i)); err != nil {
-			t.Fatal(err)
-		}
-		w.run(100 * time.Millisecond)
-	}
-	w.run(time.Minute)
-	w.tap = nil
-	before, conns := node.Stats(), node.Len()
-	messages := len(node.messages)
-	rng := rand.New(rand.NewPCG(1, 2))
-	random := newSeeded(77)
-	stranger := netip.MustParseAddrPort("203.0.113.200:4444")
-	challenged := uint64(0)
-	for i := range 100_000 {
-		p := make([]byte, i%1501)
-		random.Read(p)
-		switch i % 5 {
-		case 1: // wrong id on a real packet
-			p = bytes.Clone(real[rng.IntN(len(real))])
-			p[rng.IntN(8)] ^= 1 << rng.IntN(8)
-		case 2: // truncated
-			p = real[rng.IntN(len(real))]
-			p = p[:rng.IntN(len(p))]
-		case 3: // flipped
-			p = bytes.Clone(real[rng.IntN(len(real))])
-			p[rng.IntN(len(p))] ^= 1 << rng.IntN(8)
-		case 4: // zeros, then noise
-			clear(p[:min(len(p), 16+i%4)])
-		}
-		node.Receive(w.now, stranger, p)
-	}
-	after := node.Stats()
-	// "a flipped but still well-formed Hello may get its one Challenge"
-	challenged = after.Handshake[handshake.Challenged] - before.Handshake[handshake.Challenged]
-	if sent := after.Sent - before.Sent; sent != challenged {
-		t.Errorf("%d packets for rubbish beside %d Challenges", sent, challenged)
-	}
-	t.Logf("%d Challenges to flipped Hellos", challenged)
-	if node.Len() != conns || len(node.gate.provisional) != 0 || len(node.messages) != messages {
-		t.Error("rubbish left state")
-	}
-	if _, err := d.Send(w.now, []byte("still here")); err != nil {
-		t.Fatal(err)
-	}
-	w.until("a live device is served", 5*time.Second, func() bool { return len(node.messages) == messages+1 })
-	_ = device
 }
 
 // A1: an answer is never longer than what it answers, for first packets of every
