@@ -165,9 +165,9 @@ func TestRoaming(t *testing.T) {
 	})
 }
 
-// A device that has been at a node is there again after one round trip, and its
-// first question is answered with it; one that only has the fingerprint takes two.
-func TestOneRoundTrip(t *testing.T) {
+// A device that has been at a node knows its key, also after it started again, and
+// asks with its first packet; one that only has the fingerprint cannot.
+func TestKnownNodeIsAskedAtOnce(t *testing.T) {
 	t.Parallel()
 	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
 	p := newProfile(t, "phone")
@@ -190,15 +190,16 @@ func TestOneRoundTrip(t *testing.T) {
 	if e := ping(); e.First || e.Connection.RoundTrips != 2 {
 		t.Errorf("the first time: first %v, %d round trips, %s", e.First, e.Connection.RoundTrips, e.Connection.Mode)
 	}
-	// A node that just started asks for two.
-	if e := ping(); !e.First && e.Connection.Mode == "immediate" {
-		t.Error("an Immediate connection was not asked with its first packet")
+	// "In the first 12 slots after boot" an Exchange is answered with a Challenge:
+	// the question follows when the connection is there.
+	if e := ping(); !e.First || e.Connection.Mode != "deferred" || e.Connection.RoundTrips != 2 {
+		t.Errorf("of a node that just started: first %v, %d round trips, %s", e.First, e.Connection.RoundTrips, e.Connection.Mode)
 	}
-	p, err := client.OpenProfile(p.Dir())
-	if err != nil {
+	var err error
+	if p, err = client.OpenProfile(p.Dir()); err != nil {
 		t.Fatal(err)
 	}
-	if e := ping(); e.Connection.Suite == "" || e.Connection.Handshakes != 1 || len(e.Connection.Paths) == 0 {
+	if e := ping(); !e.First || e.Connection.Suite == "" || e.Connection.Handshakes != 1 || len(e.Connection.Paths) == 0 {
 		t.Errorf("the connection is %+v", e.Connection)
 	}
 }
