@@ -22,7 +22,8 @@ type exchangeRig struct {
 	*rig
 	skew   time.Duration // of the responder's wall clock
 	ran    [][]byte      // payloads that Answer had
-	answer []byte        // what it says
+	peers  []key.Agreement
+	answer []byte // what it says
 	busy   bool
 	wallet wallet
 }
@@ -48,7 +49,8 @@ func newExchangeRig(t testing.TB, change ...func(*handshake.ResponderConfig)) *e
 			}
 			return wallStart.Add(x.now.Sub(x.start) + x.skew)
 		}
-		c.Answer = func(_ netip.AddrPort, _ key.Agreement, payload []byte, room int) []byte {
+		c.Answer = func(_ netip.AddrPort, peer key.Agreement, payload []byte, _ int) []byte {
+			x.peers = append(x.peers, peer)
 			x.ran = append(x.ran, bytes.Clone(payload))
 			return x.answer
 		}
