@@ -70,10 +70,10 @@ func (c *Conn) sizePatience() int {
 		return math.MaxInt
 	case c.sizing.small > 0 && c.main.outbox.longest() <= wire.MaxPieces*payloadSmall:
 		return sizeTries
-	case c.sizing.small > 0 && c.sizing.small < sizeProofs:
-		return 4 * sizeTries // there may be no room for another small one
+	case c.sizing.small >= sizeProofs:
+		return 4 * sizeTries
 	}
-	return 2 * sizeTries
+	return 10 * sizeTries // no room for a small one, as in an outage under full load
 }
 
 // compare sends an empty frame beside the large packets that fail, the next one

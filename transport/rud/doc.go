@@ -164,9 +164,9 @@
 // long 14 times, then doubling up to 8 s: two packets in two PTOs are less than the
 // least window, and doubling at once had 16 packets take a minute where bursts of 3
 // are lost both ways (N1). OURS: a lone packet leaves twice from the second PTO on.
-// An acknowledgement measures the round trip when it is of the newest packet it
-// speaks of, and, after a silent PTO, of the last that left: it may have been lost
-// before, and come in a later packet.
+// An acknowledgement measures the round trip by the newest packet it speaks of;
+// after a silent PTO it may have been lost before and come in a later packet, and
+// counts as at most srtt + var.
 //
 // Congestion, for each path: window from 10 packets, one more for each acknowledged
 // until the first loss, then one more per window; at loss halved, at most once for
@@ -179,8 +179,8 @@
 // beside them was, the path's MTU fell: "unfinished frames are cut again under the
 // same frame index and cut + 1". OURS: a frame that no longer fits 16 packets is
 // sent empty, because the peer's frame window needs its index, and never counts as
-// acknowledged; its sender waits for 6 rounds and 3 small frames that arrive, sent
-// one after another, or bursts of loss would look like it. OURS: an empty frame in 1200 bytes,
+// acknowledged; its sender waits for 12 rounds and 3 small frames that arrive,
+// sent one after another, or bursts of loss would look like it. OURS: an empty frame in 1200 bytes,
 // with probe, tries the larger size again after 5 s, doubling to 10 minutes.
 //
 // # Paths

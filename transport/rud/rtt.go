@@ -20,6 +20,11 @@ func (r *roundTrip) sample(d time.Duration) {
 	r.smoothed += (d - r.smoothed) / 8
 }
 
+// doubtful takes a measurement in that may be of more than the round trip. It
+// cannot make the variation larger: where acknowledgements are lost, each timeout
+// would lengthen the next one's.
+func (r *roundTrip) doubtful(d time.Duration) { r.sample(min(d, r.srtt()+r.variation)) }
+
 // srtt returns the smoothed estimate.
 func (r *roundTrip) srtt() time.Duration {
 	if r.smoothed == 0 {

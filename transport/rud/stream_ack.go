@@ -34,11 +34,14 @@ func (s *Stream) onArrived(now time.Duration, r record, arrived, full bool, newe
 	own := r.path == s.c.paths.epoch && !r.aside
 	if arrived {
 		s.flight.best = max(s.flight.best, r.order)
-		// After a silent PTO this may be an acknowledgement that was lost
-		// before, and came in the next packet: only that of the last packet
-		// measures the path.
-		if own && r.number == newest && (s.backoff == 0 || r.order == s.flight.order) {
-			s.c.rtt.sample(now - r.at)
+		if own && r.number == newest {
+			// After a silent PTO this may be an acknowledgement that was lost
+			// before, and came in a later packet.
+			if s.backoff == 0 {
+				s.c.rtt.sample(now - r.at)
+			} else {
+				s.c.rtt.doubtful(now - r.at)
+			}
 		}
 	} else {
 		s.flight.needless(r.past)
