@@ -15,7 +15,6 @@ type Cloud struct {
 	mu     sync.Mutex
 	routes []route // longest prefix first
 	wires  []*Wire
-	closed bool
 }
 
 type route struct {

@@ -55,7 +55,7 @@ func TestLossInBursts(t *testing.T) {
 	}
 }
 
-func TestBlackHole(t *testing.T) {
+func TestVanishing(t *testing.T) {
 	for size, copies := range map[int]int{575: 1, 576: 1, 577: 0, 1500: 0} {
 		if got := draws(1, Fault{MTU: 576}, 1, size)[0]; len(got) != copies {
 			t.Errorf("%d bytes: %d copies, want %d", size, len(got), copies)

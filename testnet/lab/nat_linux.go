@@ -16,6 +16,11 @@ const (
 	Hard Mapping = "masquerade fully-random" // another one for each destination
 )
 
+// Ports is a mapping to a range of ports, as a provider's NAT has for a home.
+func Ports(low, high uint16) Mapping {
+	return Mapping(fmt.Sprintf("meta l4proto udp masquerade to :%d-%d", low, high))
+}
+
 // NAT is a home's router: a machine between the Cloud inside and the one outside,
 // that translates addresses by nftables.
 type NAT struct {

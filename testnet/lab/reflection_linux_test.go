@@ -17,6 +17,7 @@ func TestReflection(t *testing.T) {
 	real := s.conversation()
 	a := s.attacker()
 	rng := rand.New(rand.NewPCG(s.seed, 1))
+	forge := newForger(s.seed)
 
 	l := s.watch(answerRatio)
 	for n := range 1501 {
@@ -60,6 +61,13 @@ func TestReflection(t *testing.T) {
 	}
 	a.finish()
 	l.judge(s, "Hellos with a bit flipped", 100)
+
+	l = s.watch(answerRatio)
+	for n := range 20_000 {
+		a.send(stranger(1+n%254*512), forge.shape(wire.SmallPacket)) // all of one /24
+	}
+	a.finish()
+	l.judge(s, "Exchanges from one /24", 1)
 
 	l = s.watch(answerRatio)
 	for n := range 20_000 {

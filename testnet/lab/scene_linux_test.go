@@ -135,7 +135,7 @@ func newScene(t *testing.T, needs ...string) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.node, err = lab.StartDaemon(s.ctx, m, bin, filepath.Join(s.dir, "node")); err != nil {
+	if s.node, err = lab.StartDaemon(s.ctx, m, bin, filepath.Join(s.dir, "node"), "--log-level", "debug"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
