@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,7 +20,8 @@ import (
 // empty line, and the packet in hexadecimal, where 00*12 is twelve zero bytes
 // and lines that begin with # say what it is.
 //
-//	to      responder or initiator: the one of the case pinned-1200
+//	case    of rud_udp.json or suites.json; pinned-1200 if absent
+//	to      responder or initiator: the one of the case
 //	from    the source that the responder sees
 //	given   packets that it had before: of the case at time 0, or of another file
 //	        at that file's time
@@ -34,6 +36,7 @@ import (
 //	expect  the outcome
 //	answer  the packet of the case that it sends then; another or none if absent
 type golden struct {
+	name   string
 	to     string
 	from   netip.AddrPort
 	given  []string
@@ -66,6 +69,8 @@ func loadGolden(path string) (g golden, err error) {
 		}
 		name, value, _ := strings.Cut(line, ": ")
 		switch name {
+		case "case":
+			g.name = value
 		case "to":
 			g.to = value
 		case "from":
@@ -120,10 +125,11 @@ func goldenFiles(t testing.TB) []string {
 // packet returns the packet of the case, or of the golden file of that name.
 func (v *vector) packet(t testing.TB, name string) ([]byte, time.Duration) {
 	t.Helper()
-	p, ok := map[string][]byte{
+	p := map[string][]byte{
 		"hello": v.Hello, "challenge": v.Challenge, "complete": v.Complete, "responder_complete": v.Answer,
+		"exchange": v.Exchange, "ticketed": v.Exchange,
 	}[name]
-	if ok {
+	if p != nil {
 		return p, 0
 	}
 	g, err := loadGolden("testdata/packets/" + name + ".txt")
@@ -139,16 +145,20 @@ func (v *vector) named(t testing.TB, name string) []byte {
 }
 
 func TestGoldenPackets(t *testing.T) {
-	v := loadVectors(t)[0]
+	pinned, suites := loadVectors(t)[0], suiteVectors(t)
 	for _, path := range goldenFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			g, err := loadGolden(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			answer, o := g.responder(t, &v)
+			v := &pinned
+			if g.name != "" {
+				v = &suites[slices.IndexFunc(suites, func(v vector) bool { return v.Name == g.name })]
+			}
+			answer, o := g.responder(t, v)
 			if g.to == "initiator" {
-				answer, o = g.initiator(t, &v)
+				answer, o = g.initiator(t, v)
 			}
 			if o.String() != g.expect {
 				t.Errorf("outcome %q, want %q", o, g.expect)

@@ -2,13 +2,8 @@ package handshake_test
 
 import (
 	"bytes"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,183 +12,11 @@ import (
 	"meshpresence/transport/rud/wire"
 )
 
-// hexBytes is a byte string that JSON holds as hexadecimal.
-type hexBytes []byte
-
-func (h *hexBytes) UnmarshalText(text []byte) (err error) {
-	*h, err = hex.AppendDecode(nil, text)
-	return err
-}
-
-// inputs are everything random in a First Contact.
-type inputs struct {
-	MACKey      hexBytes `json:"challenge_mac_key"`
-	DataI       hexBytes `json:"initiator_data_id"`
-	E           hexBytes `json:"initiator_ephemeral"`
-	HandshakeID hexBytes `json:"initiator_handshake_id"`
-	StaticI     hexBytes `json:"initiator_static"`
-	Card        hexBytes `json:"node_card_hash"`
-	Reset       hexBytes `json:"reset_key"`
-	DataR       hexBytes `json:"responder_data_id"`
-	F           hexBytes `json:"responder_fresh"`
-	K           hexBytes `json:"responder_k"`
-	StaticR     hexBytes `json:"responder_static"`
-	SlotStart   hexBytes `json:"slot_start"`
-}
-
-type streamVector struct {
-	ID        hexBytes `json:"id"`
-	HeaderKey hexBytes `json:"header_key"`
-	PacketKey hexBytes `json:"packet_key"`
-}
-
-// vector is a case of rud_udp.json.
-type vector struct {
-	Name       string         `json:"name"`
-	Inputs     inputs         `json:"inputs"`
-	Source     netip.AddrPort `json:"source_seen_by_responder"`
-	Slot       uint32         `json:"slot"`
-	Generation uint32         `json:"generation"`
-	UDF        string         `json:"responder_udf"`
-	Expect     hexBytes       `json:"expect"`
-	Value      hexBytes       `json:"challenge_value"`
-	Extensions []struct {
-		Tag   string   `json:"tag"`
-		Value hexBytes `json:"value"`
-	} `json:"complete_extensions"`
-	Hello     hexBytes `json:"hello"`
-	Challenge hexBytes `json:"challenge"`
-	Complete  hexBytes `json:"complete"`
-	Answer    hexBytes `json:"responder_complete"`
-	Schedule  []struct {
-		Step string   `json:"step"`
-		H    hexBytes `json:"h"`
-		CK   hexBytes `json:"ck"`
-	} `json:"schedule"`
-	Token  hexBytes     `json:"reset_token"`
-	Secret hexBytes     `json:"data_secret"`
-	I2R    streamVector `json:"i2r"`
-	R2I    streamVector `json:"r2i"`
-	Data   []struct {
-		What      string   `json:"what"`
-		Direction string   `json:"direction"`
-		Number    uint32   `json:"packet_number"`
-		Header    hexBytes `json:"header_clear"`
-		Nonce     hexBytes `json:"nonce"`
-		AAD       hexBytes `json:"aad"`
-		Plaintext hexBytes `json:"plaintext"`
-		Packet    hexBytes `json:"packet"`
-	} `json:"data"`
-}
-
-func loadVectors(t testing.TB) []vector {
-	t.Helper()
-	b, err := os.ReadFile("testdata/rud_udp.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct{ Cases []vector }
-	if err := json.Unmarshal(b, &file); err != nil {
-		t.Fatal(err)
-	}
-	if len(file.Cases) == 0 {
-		t.Fatal("no cases")
-	}
-	return file.Cases
-}
-
-func (v *vector) extensions() (list []wire.Extension) {
-	for _, x := range v.Extensions {
-		list = append(list, wire.Extension{Tag: x.Tag, Value: x.Value})
-	}
-	return list
-}
-
 func same(t testing.TB, what string, got, want []byte) {
 	t.Helper()
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s:\n got %x\nwant %x", what, got, want)
 	}
-}
-
-// script is a Rand that gives out what the test chose, in order.
-func script(parts ...[]byte) *bytes.Buffer { return bytes.NewBuffer(bytes.Join(parts, nil)) }
-
-// seed stands for the seed of the initiator's jitter, which no packet shows.
-var seed = make([]byte, 16)
-
-// static is the key of a scalar, whose length says the curve.
-func static(t testing.TB, scalar []byte) *key.Static {
-	t.Helper()
-	curve := key.X25519
-	if len(scalar) == key.SizeX448 {
-		curve = key.X448
-	}
-	s, err := key.StaticFromSeed(curve, scalar)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// draws returns the inputs of those names, in order.
-func (v *vector) draws(names string) (all [][]byte) {
-	in := &v.Inputs
-	for name := range strings.FieldsSeq(names) {
-		all = append(all, map[string][]byte{
-			"slot": in.SlotStart, "generation": binary.BigEndian.AppendUint32(nil, v.Generation), "memory": make([]byte, 32),
-			"k": in.K, "mac": in.MACKey, "f": in.F, "data": in.DataR,
-		}[name])
-	}
-	return all
-}
-
-// responder is the vector's responder, just started.
-func (v *vector) responder(t testing.TB, now time.Time, table handshake.Table) *handshake.Responder {
-	t.Helper()
-	return v.responderWith(t, now, table, func(*handshake.ResponderConfig) {})
-}
-
-func (v *vector) responderWith(t testing.TB, now time.Time, table handshake.Table, change func(*handshake.ResponderConfig)) *handshake.Responder {
-	t.Helper()
-	in := &v.Inputs
-	cfg := handshake.ResponderConfig{
-		Statics: []*key.Static{static(t, in.StaticR)},
-		Card:    [32]byte(in.Card),
-		Reset:   key.Secret(in.Reset),
-		Table:   table,
-		Rand:    script(v.draws("slot generation memory k mac f data")...),
-	}
-	change(&cfg)
-	r, err := handshake.NewResponder(now, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// initiator is the vector's initiator, pinned to the responder's key.
-func (v *vector) initiator(t testing.TB, now time.Time) *handshake.Initiator {
-	t.Helper()
-	return v.initiatorWith(t, now, func(*handshake.InitiatorConfig) {})
-}
-
-func (v *vector) initiatorWith(t testing.TB, now time.Time, change func(*handshake.InitiatorConfig)) *handshake.Initiator {
-	t.Helper()
-	in := &v.Inputs
-	cfg := handshake.InitiatorConfig{
-		Static:     static(t, in.StaticI),
-		Pin:        handshake.Pin{Expect: static(t, in.StaticR).Public().Expect()},
-		Extensions: v.extensions(),
-		Size:       len(v.Hello),
-		Rand:       script(seed, in.HandshakeID, in.E, in.DataI),
-	}
-	change(&cfg)
-	i, err := handshake.NewInitiator(now, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return i
 }
 
 // TestVectors runs both machines against the project's vectors: every packet,
