@@ -30,6 +30,8 @@ type script struct {
 	messages []Message // copies
 	opened   int
 	closed   []Reason
+
+	onMessage func(c *Conn, m Message)
 }
 
 type sentPacket struct {
@@ -116,9 +118,12 @@ func scriptResult(initiator bool) *handshake.Result {
 
 func (s *script) Opened(time.Time, *Conn) { s.opened++ }
 func (s *script) Moved(time.Time, *Conn)  {}
-func (s *script) Message(_ time.Time, _ *Conn, m Message) {
+func (s *script) Message(_ time.Time, c *Conn, m Message) {
 	m.Payload = bytes.Clone(m.Payload)
 	s.messages = append(s.messages, m)
+	if s.onMessage != nil {
+		s.onMessage(c, m)
+	}
 }
 func (s *script) Closed(_ time.Time, _ *Conn, r Reason) { s.closed = append(s.closed, r) }
 
