@@ -11,9 +11,9 @@ import (
 // nothing to tell.
 type acks struct {
 	newest  uint32 // newest frame packet held; 0 is none
-	bitmap  uint64 // bit i is newest-1-i
-	pending int    // held since the last acknowledgement left
+	pending uint16 // held since the last acknowledgement left
 	urgent  bool   // owed at once
+	bitmap  uint64 // bit i is newest-1-i
 	due     time.Duration
 }
 

@@ -196,7 +196,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.SetBytes(int64(len(p)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, o := l.n.main.open(0, p); o != sound {
+		if _, _, _, o := l.n.main.open(0, p, wire.SizeID); o != sound {
 			b.Fatal("does not open")
 		}
 	}

@@ -55,6 +55,12 @@ type Conn struct {
 
 	failed uint64 // packets that did not open
 	main   Stream
+	beside *beside // more streams
+
+	// Keys.
+	secret key.Secret
+	roll   *rolling
+	rollAt time.Duration // new keys are wanted then, when it is not an hour
 
 	// The path.
 	rtt    roundTrip
@@ -74,11 +80,14 @@ type bounds struct {
 	wide        int // frames of two or more packets
 	frames      int // accepted by Send
 	held        int // bytes accepted by Send
+
+	// Of these, what only the main stream uses.
+	mainOutstanding, mainFrames, mainHeld int
 }
 
 var (
-	toDevice   = bounds{outstandingToDevice, wideToDevice, framesToDevice, heldToDevice}
-	fromDevice = bounds{outstandingFromDevice, wideFromDevice, framesFromDevice, heldFromDevice}
+	toDevice   = bounds{outstandingToDevice, wideToDevice, framesToDevice, heldToDevice, mainPacketsToDevice, mainFramesToDevice, mainHeldToDevice}
+	fromDevice = bounds{outstandingFromDevice, wideFromDevice, framesFromDevice, heldFromDevice, mainPacketsFromDevice, mainFramesFromDevice, mainHeldFromDevice}
 )
 
 // sending returns the bounds of what we send: the initiator is the device.
@@ -109,11 +118,13 @@ func (c *Conn) establish(r *handshake.Result) error {
 		return err
 	}
 	c.initiator = r.Initiator
+	c.secret = r.Secret
 	c.mode, c.suite, c.ticket = r.Mode, r.Suite, r.Ticket
 	c.peer, c.mine = r.Peer, r.Mine
 	c.card, c.reset = r.Card, r.Reset
 	c.main.c = c
 	c.main.next = 1
+	c.main.rekeyed()
 	c.size = r.Size
 	c.flow = newCongestion()
 	c.e.enter(c)
@@ -158,8 +169,8 @@ func (c *Conn) RTT() time.Duration { return c.rtt.smoothed }
 // them had to be sent again.
 func (c *Conn) Loss() (sent, lost uint64) { return c.paths.sent, c.paths.lost }
 
-// KeyAge returns how old the connection's keys are. At an hour they want renewing
-// (Dial anew and Close); at two the connection closes.
+// KeyAge returns how old the connection's keys are. At an hour they roll; at two,
+// when the peer has not answered, the connection closes.
 func (c *Conn) KeyAge(now time.Time) time.Duration {
 	if c.phase != phaseOpen {
 		return 0
@@ -191,13 +202,24 @@ func (c *Conn) advance(now time.Duration) {
 			return
 		}
 		c.onTimers(now)
-		c.flush(now)
+		if c.phase == phaseOpen {
+			c.flush(now)
+		}
 	}
 }
 
 // onTimers runs the timers of an open connection that have come.
 func (c *Conn) onTimers(now time.Duration) {
 	c.main.onTimers(now)
+	for _, s := range c.others() {
+		s.onTimers(now)
+	}
+	if at := c.rollDue(); at != 0 && now >= at && c.phase == phaseOpen {
+		c.onRollDue(now)
+	}
+	if c.phase != phaseOpen {
+		return
+	}
 	if at := c.challengeAt(); at != 0 && now >= at {
 		c.challenge(now)
 	}
@@ -212,8 +234,13 @@ func (c *Conn) schedule() {
 		return
 	}
 	at := c.born + maxAge
-	for _, d := range [...]time.Duration{c.main.deadline(), c.paceAt, c.challengeAt(), c.sizing.raise} {
+	for _, d := range [...]time.Duration{c.main.deadline(), c.rollDue(), c.paceAt, c.challengeAt(), c.sizing.raise} {
 		if d != 0 && d < at {
+			at = d
+		}
+	}
+	for _, s := range c.others() {
+		if d := s.deadline(); d != 0 && d < at {
 			at = d
 		}
 	}

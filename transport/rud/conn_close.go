@@ -1,8 +1,9 @@
 package rud
 
 import (
-	"encoding/binary"
 	"time"
+
+	"meshpresence/internal/key"
 )
 
 // Close ends the connection. Nothing is sent: the peer finds out by silence.
@@ -28,11 +29,12 @@ func (c *Conn) end(now time.Duration, reason Reason) {
 	}
 	c.phase = phaseClosed
 	if !c.main.in.id.IsZero() {
-		delete(e.streams, binary.BigEndian.Uint64(c.main.in.id[:]))
 		e.conns--
 	}
 	e.timers.remove(c)
-	c.main.free(&e.buffers)
+	c.dropAll()
+	c.main.free(e)
+	c.roll, c.secret = nil, key.Secret{}
 	if c.announced {
 		e.cfg.Handler.Closed(e.now, c, reason)
 	}

@@ -26,7 +26,18 @@ type paths struct {
 
 	value [wire.SizePathValue]byte // challenged on the path in use
 
-	sent, lost uint64 // frame packets of the path in use
+	sent, lost uint64        // frame packets of the path in use
+	heard      time.Duration // a packet from there opened last
+}
+
+// estimates are what is known of a path, kept when it is left: "the old path kept
+// as a fallback with its estimates".
+type estimates struct {
+	rtt        roundTrip
+	flow       congestion
+	sent, lost uint64
+	size       int
+	left       time.Duration // 0: never in use
 }
 
 // credit is what an unproved path may still get: "at most 3x the bytes opened
@@ -43,6 +54,8 @@ type candidate struct {
 	challenged time.Duration // last
 	tries      int           // challenges since its last packet
 	heard      uint32        // its newest packet
+	heardAt    time.Duration // when a packet from there opened last
+	was        estimates
 	value      [wire.SizePathValue]byte
 }
 
@@ -114,6 +127,7 @@ func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire
 		s.mover = h.Number
 	}
 	if from == p.current {
+		p.heard = now
 		if newest {
 			p.wanted = 0
 		}
@@ -130,6 +144,7 @@ func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire
 	k := &p.spare[i]
 	k.bytes += amplification * size
 	k.heard = max(k.heard, h.Number)
+	k.heardAt = now
 	if !newest {
 		return
 	}
@@ -218,14 +233,15 @@ func (c *Conn) onPathResponse(now time.Duration, from netip.AddrPort, value []by
 }
 
 // move takes the i-th candidate into use; the path that was stays proved for a
-// while, to move back to. The new path has its own congestion, and all that is
-// outstanding is sent again there.
+// while, to move back to. The new path has its own congestion, or that from when it
+// was left if that is not long ago, and all that is outstanding is sent again there.
 func (c *Conn) move(now time.Duration, i int) {
 	p := &c.paths
 	was := p.current
 	k := p.spare[i]
-	p.spare[i] = candidate{credit: credit{addr: was}, proved: now + oldPathFor, heard: k.heard}
+	p.spare[i] = candidate{credit: credit{addr: was}, proved: now + oldPathFor, heard: k.heard, heardAt: p.heard, was: c.estimates(now)}
 	p.current = k.addr
+	p.heard = k.heardAt
 	p.wanted = 0
 	p.aside = credit{}
 	if !c.initiator && prefix(was) != prefix(k.addr) {
@@ -237,7 +253,66 @@ func (c *Conn) move(now time.Duration, i int) {
 		c.rtt.sample(now - k.challenged)
 	}
 	c.newFlow(now)
+	if k.was.left != 0 && now-k.was.left < oldPathFor {
+		c.resume(now, &k.was)
+	}
 	c.e.cfg.Handler.Moved(c.e.now, c)
+}
+
+// estimates returns what is known of the path in use, for when it is left.
+func (c *Conn) estimates(now time.Duration) estimates {
+	return estimates{c.rtt, c.flow, c.paths.sent, c.paths.lost, c.size, now}
+}
+
+// resume goes on with a path where it was left.
+func (c *Conn) resume(now time.Duration, was *estimates) {
+	c.rtt, c.flow = was.rtt, was.flow
+	c.paths.sent, c.paths.lost = was.sent, was.lost
+	switch {
+	case was.size < c.size:
+		c.fall(now)
+	case was.size > c.size:
+		c.raised()
+	}
+}
+
+// PathInfo is what is known of one way to the peer.
+type PathInfo struct {
+	Addr           netip.AddrPort // the peer's
+	InUse          bool
+	Validated      bool          // may be moved to without being asked again
+	RTT, Variation time.Duration // smoothed; 0 when unknown
+	Sent, Lost     uint64        // frame packets
+	Size           int           // longest packet in bytes; 0 when it was never in use
+	Heard          time.Time     // a packet from there opened last; zero for never
+}
+
+// Paths returns the path in use and then those beside it, as they were when they
+// were left, the one heard last first.
+func (c *Conn) Paths(now time.Time) []PathInfo {
+	t := c.e.begin(now)
+	p := &c.paths
+	list := []PathInfo{c.pathInfo(p.current, p.heard, c.estimates(t))}
+	list[0].InUse, list[0].Validated = true, c.phase == phaseOpen
+	for i := range p.spare {
+		if k := &p.spare[i]; k.addr.IsValid() {
+			info := c.pathInfo(k.addr, k.heardAt, k.was)
+			info.Validated = k.proved > t
+			list = append(list, info)
+		}
+	}
+	if len(list) == 3 && list[2].Heard.After(list[1].Heard) {
+		list[1], list[2] = list[2], list[1]
+	}
+	return list
+}
+
+func (c *Conn) pathInfo(addr netip.AddrPort, heard time.Duration, e estimates) PathInfo {
+	info := PathInfo{Addr: addr, RTT: e.rtt.smoothed, Variation: e.rtt.variation, Sent: e.sent, Lost: e.lost, Size: e.size}
+	if heard != 0 {
+		info.Heard = c.e.start.Add(heard)
+	}
+	return info
 }
 
 // newFlow starts the congestion of a path anew and sends on it what is
@@ -246,7 +321,9 @@ func (c *Conn) newFlow(now time.Duration) {
 	c.paths.epoch++
 	c.paths.sent, c.paths.lost = 0, 0
 	c.flow = newCongestion()
-	c.main.loseAll()
+	for s := range c.keyed {
+		s.loseAll()
+	}
 	c.planRaise(now)
 	c.sizing.failed = now // what is outstanding was lost by the move
 }
@@ -263,6 +340,23 @@ func (c *Conn) Rebind(now time.Time) {
 		c.main.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
 	}
 	c.flush(t)
+}
+
+// RebindTo is Rebind for when the peer is to be reached at another of its own
+// addresses from now on: IPv6, where only IPv4 was and is gone. The caller has the
+// address from the peer; what it says is believed. The path that was stays a
+// fallback.
+func (c *Conn) RebindTo(now time.Time, to netip.AddrPort) {
+	t := c.e.begin(now)
+	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
+	if c.phase == phaseOpen && to.IsValid() && to != c.paths.current {
+		i := c.paths.find(to)
+		if i < 0 {
+			i = c.paths.admit(to)
+		}
+		c.move(t, i)
+	}
+	c.Rebind(now)
 }
 
 // tellsPath reports whether something outstanding is no probe, or there is no

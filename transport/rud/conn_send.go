@@ -19,13 +19,7 @@ func (c *Conn) MaxPayload() int { return c.main.MaxPayload() }
 // The error is ErrTooLarge (MaxPayload says how much fits), ErrFull (too much is
 // not acknowledged yet), or ErrClosed, and then nothing changed.
 func (c *Conn) Send(now time.Time, payload []byte) (frame uint64, err error) {
-	t := c.e.begin(now)
-	index, err := c.main.accept(payload, wire.FlagFinal)
-	if err != nil {
-		return 0, err
-	}
-	c.flush(t)
-	return uint64(index), nil
+	return c.main.Send(now, payload)
 }
 
 // SendProbe is Send for what must not tell the peer where we are, or is an answer
@@ -58,10 +52,12 @@ func (c *Conn) flush(now time.Duration) {
 	if c.phase != phaseOpen {
 		return
 	}
+	c.say()
 	for c.sendNext(now) {
 	}
-	if c.main.acks.owed(now) {
-		c.main.sendPlain(now, c.paths.current, 0, nil)
+	c.main.sendAck(now)
+	for _, s := range c.others() {
+		s.sendAck(now)
 	}
 	c.schedule()
 }
@@ -72,8 +68,7 @@ func (c *Conn) sendNext(now time.Duration) bool {
 	if c.phase != phaseOpen || c.inside() >= c.flow.window {
 		return false
 	}
-	s := &c.main
-	j, ok := s.due()
+	s, j, ok := c.choose()
 	if !ok {
 		return false
 	}
@@ -84,6 +79,3 @@ func (c *Conn) sendNext(now time.Duration) bool {
 	s.do(now, j)
 	return true
 }
-
-// inside returns how many frame packets are believed to be on their way.
-func (c *Conn) inside() int { return c.main.flight.inside() }

@@ -12,11 +12,11 @@ import (
 // A path that swallows them looks like one that loses everything, so a small one
 // is sent beside: only when that arrives and they do not has the size fallen.
 type sizing struct {
-	fails  int           // rounds in which large packets were lost, and none arrived since
 	since  time.Duration // when the first of them was noticed
 	failed time.Duration // when the last one was
+	fails  uint8         // rounds in which large packets were lost, and none arrived since
 	asked  bool          // a small frame left in these rounds
-	small  int           // small frame packets that left in these rounds and arrived
+	small  uint8         // small frame packets that left in these rounds and arrived
 
 	raise time.Duration // when 1200 is tried again; 0: no reason to
 	wait  time.Duration
@@ -34,9 +34,11 @@ func (c *Conn) planRaise(now time.Duration) {
 // largeUnanswered reports whether a large packet is outstanding that left since
 // the last failure was noticed.
 func (c *Conn) largeUnanswered() bool {
-	for i := range c.main.flight.sent {
-		if r := &c.main.flight.sent[i]; r.size > wire.SmallPacket && r.at >= c.sizing.failed {
-			return true
+	for s := range c.keyed {
+		for i := range s.flight.sent {
+			if r := &s.flight.sent[i]; r.size > wire.SmallPacket && r.at >= c.sizing.failed {
+				return true
+			}
 		}
 	}
 	return false
@@ -53,8 +55,8 @@ func (c *Conn) largeFailed(now time.Duration) bool {
 		z.since, z.asked, z.small = now, false, 0
 	}
 	z.failed = now
-	z.fails++
-	if z.fails < c.sizePatience() {
+	z.fails = min(z.fails, sizeRounds) + 1
+	if int(z.fails) < c.sizePatience() {
 		return false
 	}
 	c.fall(now)
@@ -68,12 +70,21 @@ func (c *Conn) sizePatience() int {
 	switch {
 	case c.sizing.asked && c.sizing.small == 0:
 		return math.MaxInt
-	case c.sizing.small > 0 && c.main.outbox.longest() <= wire.MaxPieces*payloadSmall:
+	case c.sizing.small > 0 && c.longest() <= wire.MaxPieces*payloadSmall:
 		return sizeTries
 	case c.sizing.small >= sizeProofs:
 		return 4 * sizeTries
 	}
 	return 10 * sizeTries // no room for a small one, as in an outage under full load
+}
+
+// longest returns the longest payload not wholly acknowledged.
+func (c *Conn) longest() int {
+	n := 0
+	for s := range c.keyed {
+		n = max(n, s.outbox.longest())
+	}
+	return n
 }
 
 // compare sends an empty frame beside the large packets that fail, the next one
@@ -98,7 +109,7 @@ func (c *Conn) onSize(r *record) {
 	case r.size > wire.SmallPacket:
 		c.sizing.fails = 0
 	case c.sizing.fails > 0 && r.at >= c.sizing.since:
-		c.sizing.small++
+		c.sizing.small = min(c.sizing.small, sizeRounds) + 1
 		c.sizing.asked = false
 	}
 }
@@ -111,10 +122,8 @@ func (c *Conn) fall(now time.Duration) {
 	c.sizing.fails = 0
 	c.sizing.wait = min(max(2*c.sizing.wait, raiseFirst), raiseMost)
 	c.sizing.raise = now + c.sizing.wait
-	for i := c.main.outbox.base; i != c.main.outbox.next; i++ {
-		if f := c.main.outbox.frame(i); !f.done && (f.pieces > 1 || f.padded || len(f.payload) > c.main.share()) {
-			c.main.recut(i)
-		}
+	for s := range c.keyed {
+		s.cutAll()
 	}
 }
 

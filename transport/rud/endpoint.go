@@ -37,6 +37,8 @@ type Endpoint struct {
 	buffers buffers
 	stats   Stats
 	list    [1]wire.Extension // of the packet being made
+	entries []byte            // of the list being made
+	oneTime oneTimeKey
 }
 
 // Stats counts what an Endpoint did since it began.
@@ -48,6 +50,7 @@ type Stats struct {
 	Replayed  uint64                     // opened before
 	Resent    uint64                     // frame packets sent again
 	Needless  uint64                     // of them, those whose first copy arrived
+	Rolled    uint64                     // changes of a connection's keys
 	Resets    uint64                     // connections that a reset ended
 	Handshake [handshake.Outcomes]uint64 // packets of handshakes by outcome
 	Opened    [modes]uint64              // connections by handshake.Mode
@@ -99,7 +102,7 @@ func (e *Endpoint) Receive(now time.Time, from netip.AddrPort, packet []byte) {
 func (e *Endpoint) find(t time.Duration, from netip.AddrPort, packet []byte) {
 	id := binary.BigEndian.Uint64(packet)
 	if s := e.streams[id]; s != nil {
-		s.receive(t, from, packet)
+		s.receive(t, from, packet, wire.SizeID, 0)
 		return
 	}
 	switch {
@@ -108,8 +111,20 @@ func (e *Endpoint) find(t time.Duration, from netip.AddrPort, packet []byte) {
 	case e.dials[id] != nil:
 		e.dials[id].onAnswer(t, packet)
 	default:
-		e.stats.Unknown++
+		e.blindly(t, from, packet)
 	}
+}
+
+// blindly takes a packet whose first bytes are nobody's: a one-time id, if any are
+// out, or a stranger's.
+func (e *Endpoint) blindly(now time.Duration, from netip.AddrPort, packet []byte) {
+	if e.oneTime.out > 0 && len(packet) >= wire.MinData+wire.SizeOneTimeID-wire.SizeID {
+		if s, counter := e.reveal(packet); s != nil {
+			s.receive(now, from, packet, wire.SizeOneTimeID, counter)
+			return
+		}
+	}
+	e.stats.Unknown++
 }
 
 // Advance does everything whose time has come.

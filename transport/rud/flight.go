@@ -6,7 +6,7 @@ import "time"
 // acknowledged nor taken for retransmission. At most 48.
 type flight struct {
 	sent    []record // by number
-	lost    int      // of them
+	lost    int32    // of them
 	order   uint32   // frame packets sent so far
 	best    uint32   // greatest order acknowledged
 	reorder uint32   // packets that may overtake one before it is lost
@@ -35,7 +35,7 @@ func (f *flight) add(r record) {
 }
 
 // inside returns how many packets are believed to be on their way.
-func (f *flight) inside() int { return len(f.sent) - f.lost }
+func (f *flight) inside() int { return len(f.sent) - int(f.lost) }
 
 // oldest returns the oldest outstanding number, or next when there is none.
 func (f *flight) oldest(next uint32) uint32 {

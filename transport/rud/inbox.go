@@ -20,6 +20,7 @@ type assembly struct {
 	cut    int
 	final  bool
 	have   uint16
+	head   uint16 // bytes of entries, before the payload of piece 0
 	size   [wire.MaxPieces]uint16
 	buf    []byte // piece i stands at i * payloadLarge
 }
@@ -91,8 +92,8 @@ func (x *inbox) find(index uint32) *assembly {
 }
 
 // hold keeps one piece of a frame of two or more and returns the frame when it is
-// whole: its payload, in one, and the buffer that release takes.
-func (x *inbox) hold(b *buffers, h *wire.Header, index uint32, payload []byte) (whole, buf []byte) {
+// whole: its entries and its payload, in one, and the buffer that release takes.
+func (x *inbox) hold(b *buffers, h *wire.Header, index uint32, body wire.Body) (whole wire.Body, buf []byte) {
 	a := x.find(index)
 	if a == nil {
 		a = &assembly{frame: index}
@@ -101,14 +102,21 @@ func (x *inbox) hold(b *buffers, h *wire.Header, index uint32, payload []byte) (
 	if a.buf == nil || a.cut != h.Cut() {
 		a.begin(b, h)
 	}
-	copy(a.buf[h.Index*payloadLarge:], payload)
-	a.size[h.Index] = uint16(len(payload))
+	place := a.buf[h.Index*payloadLarge:]
+	n := copy(place, entries(body.Extensions))
+	if h.Index == 0 {
+		a.head = uint16(n)
+	}
+	a.size[h.Index] = uint16(n + copy(place[n:], body.Payload))
 	a.have |= 1 << h.Index
 	if a.have != uint16(1<<a.pieces-1) {
-		return nil, nil
+		return wire.Body{}, nil
 	}
 	return a.join(), a.buf
 }
+
+// entries returns a list without its end.
+func entries(list wire.Extensions) []byte { return list[:max(0, len(list)-2)] }
 
 // begin starts the frame, or starts it anew under a newer cut.
 func (a *assembly) begin(b *buffers, h *wire.Header) {
@@ -118,12 +126,12 @@ func (a *assembly) begin(b *buffers, h *wire.Header) {
 }
 
 // join moves the pieces together.
-func (a *assembly) join() []byte {
+func (a *assembly) join() wire.Body {
 	n := int(a.size[0])
 	for i := 1; i < a.pieces; i++ {
 		n += copy(a.buf[n:], a.buf[i*payloadLarge:][:a.size[i]])
 	}
-	return a.buf[:n]
+	return wire.Body{Extensions: wire.Extensions(a.buf[:a.head]), Payload: a.buf[a.head:n]}
 }
 
 // finish notes that a frame is whole. Pieces held of it, which are of an older

@@ -58,6 +58,13 @@ const (
 	maxPackets = 1 << 25
 	maxAge     = 2 * time.Hour
 
+	// rollAge and rollPackets: "Rekey at an hour or 2^24 packets in a direction".
+	rollAge     = time.Hour
+	rollPackets = 1 << 24
+
+	// oldKeysFor is in PTOs: "old keys open for 3 PTO more".
+	oldKeysFor = 3
+
 	// maxFailed: "close at 2^36 failed opens", the bound on forgeries of the
 	// AEADs (RFC 9001 section 6.6 counts the same for AES-GCM).
 	maxFailed = 1 << 36
@@ -84,12 +91,70 @@ const (
 	// direction a connection stays within 80 KiB. Attack: a device that never
 	// acknowledges.
 	heldToDevice   = 46 * payloadLarge
-	heldFromDevice = wideFromDevice*wire.MaxPieces*payloadLarge + 4*bufferSmall
+	heldFromDevice = wideFromDevice*wire.MaxPieces*payloadLarge + 2*bufferSmall
 
 	// framesToDevice and framesFromDevice bound their number. Attack: the same,
 	// with empty frames.
-	framesToDevice   = frameWindow
+	framesToDevice   = frameWindow - 4 // which control may use
 	framesFromDevice = 32
+
+	// maxBeside: streams beside the main one, of either side. Attack: a device
+	// that opens 10,000.
+	maxBeside = 3
+
+	// Each stream beside the main holds at most that many frames and packets
+	// outstanding, and besideMemory in all, which a node takes off what may be
+	// held and a device off the wide frames that may be under way. The main
+	// stream keeps room of its own. Attack, and fault: one full stream starves
+	// the others; a device that opens, closes and never acknowledges takes more
+	// than 80 KiB.
+	besideFrames          = 16
+	besideOutstanding     = 16
+	besideMemory          = 7 << 10
+	mainFramesToDevice    = 8
+	mainFramesFromDevice  = 4
+	mainHeldToDevice      = 8 * payloadLarge
+	mainHeldFromDevice    = 2 * bufferSmall
+	mainPacketsToDevice   = 8
+	mainPacketsFromDevice = 4
+
+	// queueMost bounds the frames of control that wait for room. Attack: a peer
+	// that never acknowledges and makes us answer.
+	queueMost = 12
+
+	// entriesMost and protocolMost bound the list of a frame: its first packet
+	// holds it on every path, under one-time ids too.
+	payloadSmallest = payloadSmall - (wire.SizeOneTimeID - wire.SizeID)
+	entriesMost     = payloadSmallest
+	protocolMost    = 255
+
+	// rollLeast is how old keys are before they roll again, and rollRetry when a
+	// Roll that cannot begin is tried again. Attack: a peer that would have us
+	// agree on a curve without end; a responder waits half of it.
+	rollLeast = 10 * time.Second
+	rollRetry = time.Second
+
+	// rollPatience is how long after the hour a responder asks, and how often.
+	// Fault: it would ask just when the initiator starts.
+	rollPatience = time.Minute
+
+	// rollEvery is after how many packets more an overdue Roll is tried again.
+	rollEvery = 1 << 18
+
+	// lastNumber is the last packet number that is sealed, however often keys
+	// rolled. Fault: numbers of 32 bits begin again.
+	lastNumber = 1<<32 - 1<<20
+
+	// One-time ids: oneTimeSet are issued at a time, when fewer than oneTimeLow
+	// are ahead of the newest spent; the peer asks when it has fewer than
+	// oneTimeAsk, and keeps oneTimeMost. Attack: sets without end.
+	oneTimeSet  = 24
+	oneTimeLow  = 16
+	oneTimeAsk  = 8
+	oneTimeMost = 48
+
+	// oneTimePatience is how long a sender without ids waits.
+	oneTimePatience = 30 * time.Second
 
 	// soonTimeouts PTOs come soon after each other before they double. Fault: at
 	// 30% loss in bursts of 3 both ways half of all timeouts stay unanswered, and
@@ -113,7 +178,8 @@ const (
 	// sizeTries is in how many rounds packets over 548 bytes are lost, and none
 	// arrives, before the path's MTU is believed to have fallen. Fault: a path
 	// that swallows large packets and says nothing (N6: "within 3 timeouts").
-	sizeTries = 3
+	sizeTries  = 3
+	sizeRounds = 100 // counted
 
 	// sizeProofs is how many small packets arrive beside large ones that do not
 	// before a frame is given up for the smaller size. Fault: bursts of loss that

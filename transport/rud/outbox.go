@@ -12,15 +12,16 @@ type outbox struct {
 	base  uint32     // oldest frame not wholly acknowledged
 	next  uint32     // index of the next frame
 	todo  uint32     // no frame below has pieces not sent yet
-	held  int        // bytes of buffers
-	wide  int        // frames of two or more packets under way
+	held  int32      // bytes of buffers
+	wide  int32      // frames of two or more packets under way
 	given uint64     // bit i: frame base-1-i was given up, not acknowledged
 }
 
 // outFrame is one frame.
 type outFrame struct {
-	payload []byte // lent by buffers
-	share   int    // bytes of payload in each piece but the last
+	payload []byte // lent by buffers; its first bytes are the entries of the list
+	share   uint16 // bytes of payload in each piece but the last
+	head    uint16 // bytes of entries, all in piece 0
 	flags   byte   // Final, Probe
 	pieces  uint8  // 0 until it is cut
 	cut     uint8  // how often it was cut anew
@@ -38,17 +39,23 @@ func (o *outbox) len() int { return int(o.next - o.base) }
 
 // add takes a frame in and returns its index. The payload is copied.
 func (o *outbox) add(b *buffers, payload []byte, flags byte) uint32 {
+	return o.addControl(b, nil, payload, flags)
+}
+
+// addControl takes a frame in that has entries in its list.
+func (o *outbox) addControl(b *buffers, entries, payload []byte, flags byte) uint32 {
 	if o.len() == len(o.ring) {
 		o.grow()
 	}
 	index := o.next
 	o.next++
 	f := o.frame(index)
-	*f = outFrame{flags: flags}
-	if len(payload) > 0 {
-		f.payload = b.get(len(payload))
-		copy(f.payload, payload)
-		o.held += cap(f.payload)
+	*f = outFrame{flags: flags, head: uint16(len(entries))}
+	if size := len(entries) + len(payload); size > 0 {
+		f.payload = b.get(size)
+		copy(f.payload, entries)
+		copy(f.payload[len(entries):], payload)
+		o.held += int32(cap(f.payload))
 	}
 	return index
 }
@@ -67,12 +74,13 @@ func (f *outFrame) all() uint16 { return uint16(1<<f.pieces - 1) }
 // divide cuts the frame for packets that carry share bytes of payload. A frame
 // that no longer fits 16 of them is given up: an empty one takes its index,
 // which the peer's frame window needs.
-func (f *outFrame) divide(b *buffers, share int) (freed int) {
+func (f *outFrame) divide(b *buffers, share int) (freed int32) {
 	if len(f.payload) > wire.MaxPieces*share {
 		freed = f.drop(b)
 		f.given = true
+		f.head = 0
 	}
-	f.share = share
+	f.share = uint16(share)
 	f.pieces = uint8(max(1, (len(f.payload)+share-1)/share))
 	return freed
 }
@@ -84,16 +92,22 @@ func (f *outFrame) recut() {
 	f.sent, f.acked, f.pieces, f.padded = 0, 0, 0, false
 }
 
-// piece returns the payload of one piece.
-func (f *outFrame) piece(i int) []byte {
-	return f.payload[min(i*f.share, len(f.payload)):min((i+1)*f.share, len(f.payload))]
+// piece returns the entries and the payload of one piece.
+func (f *outFrame) piece(i int) (entries, payload []byte) {
+	share := int(f.share)
+	payload = f.payload[min(i*share, len(f.payload)):min((i+1)*share, len(f.payload))]
+	if i == 0 {
+		return payload[:f.head], payload[f.head:]
+	}
+	return nil, payload
 }
 
 // drop gives the payload's buffer back.
-func (f *outFrame) drop(b *buffers) (freed int) {
-	freed = cap(f.payload)
+func (f *outFrame) drop(b *buffers) (freed int32) {
+	freed = int32(cap(f.payload))
 	b.put(f.payload)
 	f.payload = nil
+	f.head = 0
 	return freed
 }
 
@@ -112,7 +126,7 @@ func (o *outbox) ready(b *buffers, share, wide int) (index uint32, piece int, ok
 			}
 			continue
 		}
-		if f.pieces > 1 && !f.active && o.wide >= wide {
+		if f.pieces > 1 && !f.active && int(o.wide) >= wide {
 			front = false
 			continue
 		}

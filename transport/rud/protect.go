@@ -20,7 +20,7 @@ const sizeClear = wire.SizeID + wire.SizeHeader
 type scratch struct {
 	seal  [wire.MaxPacket]byte
 	open  [wire.MaxPacket]byte
-	clear [sizeClear]byte
+	clear [wire.SizeOneTimeID + wire.SizeHeader]byte
 	block [wire.SizeHeader]byte
 	nonce [wire.SizeNonce]byte
 }
@@ -57,16 +57,25 @@ func (p *protection) begin(s *scratch, h *wire.Header) []byte {
 	return h.Append(append(s.seal[:0], p.id[:]...))
 }
 
+// beginOneTime is begin under a one-time id.
+func beginOneTime(s *scratch, id *[wire.SizeOneTimeID]byte, h *wire.Header) []byte {
+	return h.Append(append(s.seal[:0], id[:]...))
+}
+
 // seal ends the packet that begin started and returns it, in the scratch.
 //
 //	AEAD nonce = 8 zero bytes | packet number; AAD = stream id as sent | the 16
 //	header bytes in clear; then the header is one block of AES-256.
 //
 // The number is the header's own, and the caller never uses one twice.
-func (p *protection) seal(s *scratch, b []byte) []byte {
-	binary.BigEndian.PutUint32(s.nonce[wire.SizeNonce-4:], binary.BigEndian.Uint32(b[wire.SizeID:]))
-	b = p.packet.Seal(b[:sizeClear], s.nonce[:], b[sizeClear:], b[:sizeClear])
-	block := b[wire.SizeID:sizeClear]
+func (p *protection) seal(s *scratch, b []byte) []byte { return p.sealAfter(s, b, wire.SizeID) }
+
+// sealAfter is seal of a packet whose id as sent has n bytes.
+func (p *protection) sealAfter(s *scratch, b []byte, n int) []byte {
+	body := n + wire.SizeHeader
+	binary.BigEndian.PutUint32(s.nonce[wire.SizeNonce-4:], binary.BigEndian.Uint32(b[n:]))
+	b = p.packet.Seal(b[:body], s.nonce[:], b[body:], b[:body])
+	block := b[n:body]
 	p.header.Encrypt(block, block)
 	return b
 }
@@ -74,15 +83,26 @@ func (p *protection) seal(s *scratch, b []byte) []byte {
 // readHeader decrypts the header of a packet of at least MinData bytes. Before
 // the tag opens it serves only to find the nonce.
 func (p *protection) readHeader(s *scratch, packet []byte) (wire.Header, error) {
-	p.header.Decrypt(s.block[:], packet[wire.SizeID:sizeClear])
+	return p.readHeaderAfter(s, packet, wire.SizeID)
+}
+
+// readHeaderAfter is readHeader of a packet whose id as sent has n bytes.
+func (p *protection) readHeaderAfter(s *scratch, packet []byte, n int) (wire.Header, error) {
+	p.header.Decrypt(s.block[:], packet[n:n+wire.SizeHeader])
 	return wire.ParseHeader(&s.block)
 }
 
 // unseal opens the body of the packet whose header readHeader read last. The
 // plaintext is in the scratch; the packet is left as it was.
 func (p *protection) unseal(s *scratch, packet []byte, number uint32) ([]byte, error) {
-	copy(s.clear[:], packet[:wire.SizeID])
-	copy(s.clear[wire.SizeID:], s.block[:])
+	return p.unsealAfter(s, packet, wire.SizeID, number)
+}
+
+// unsealAfter is unseal of a packet whose id as sent has n bytes.
+func (p *protection) unsealAfter(s *scratch, packet []byte, n int, number uint32) ([]byte, error) {
+	body := n + wire.SizeHeader
+	copy(s.clear[:], packet[:n])
+	copy(s.clear[n:], s.block[:])
 	binary.BigEndian.PutUint32(s.nonce[wire.SizeNonce-4:], number)
-	return p.packet.Open(s.open[:0], s.nonce[:], packet[sizeClear:], s.clear[:])
+	return p.packet.Open(s.open[:0], s.nonce[:], packet[body:], s.clear[:body])
 }

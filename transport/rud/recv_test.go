@@ -319,6 +319,7 @@ func TestHardStops(t *testing.T) {
 	if age := s.c.KeyAge(s.now); age != maxAge-time.Millisecond {
 		t.Errorf("KeyAge %v", age)
 	}
+	s.out = nil // it asked for new keys
 	s.pass(time.Millisecond)
 	s.wantClosed(ReasonAged)
 

@@ -15,24 +15,19 @@ func (s *Stream) sendAside(now time.Duration, index uint32, to netip.AddrPort) {
 		return
 	}
 	s.outbox.held -= f.divide(&s.c.e.buffers, s.share())
-	if s.c.paths.spend(now, to, packetOverhead+len(f.payload)) {
+	if s.c.paths.spend(now, to, s.overhead()+len(f.payload)) {
 		s.sendPiece(now, to, index, 0, record{})
 	}
 }
 
 // accept queues a frame.
 func (s *Stream) accept(payload []byte, flags byte) (index uint32, err error) {
-	limit := s.c.sending()
-	size := 0
-	if len(payload) > 0 {
-		size = bufferSize(len(payload))
-	}
 	switch {
 	case s.c.phase != phaseOpen && s.c.phase != phaseDialling:
 		return 0, ErrClosed
 	case len(payload) > s.MaxPayload():
 		return 0, ErrTooLarge
-	case s.outbox.len() >= limit.frames, s.outbox.held+size > limit.held:
+	case !s.c.roomFor(s, len(payload)):
 		return 0, ErrFull
 	}
 	return s.outbox.add(&s.c.e.buffers, payload, flags), nil
@@ -56,13 +51,16 @@ type job struct {
 // due returns what the stream sends next: the oldest lost packet, else a new
 // piece.
 func (s *Stream) due() (j job, ok bool) {
+	if s.out.packet == nil || s.stuck() {
+		return j, false
+	}
 	if j.lost = s.flight.firstLost(); j.lost >= 0 {
 		return j, true
 	}
 	if !s.roomForNew() {
 		return j, false
 	}
-	j.index, j.piece, ok = s.outbox.ready(&s.c.e.buffers, s.share(), s.c.sending().wide)
+	j.index, j.piece, ok = s.outbox.ready(&s.c.e.buffers, s.share(), s.c.wideMost()-s.c.wide()+int(s.outbox.wide))
 	return j, ok
 }
 
@@ -78,7 +76,15 @@ func (s *Stream) do(now time.Duration, j job) {
 // roomForNew reports whether a new frame packet may leave: "no NEW frame packet
 // leaves while next - oldest outstanding number > 48", and so many outstanding.
 func (s *Stream) roomForNew() bool {
-	return len(s.flight.sent) < s.c.sending().outstanding && s.next-s.flight.oldest(s.next) <= numberSpan
+	limit := s.c.sending()
+	most := limit.outstanding
+	if s != &s.c.main {
+		if len(s.flight.sent) >= besideOutstanding {
+			return false
+		}
+		most -= limit.mainOutstanding
+	}
+	return s.c.outstanding() < most && !s.stuck() && s.next-s.flight.oldest(s.next) <= numberSpan
 }
 
 // resend sends the i-th outstanding packet again: "the same PLAINTEXT sealed
@@ -87,6 +93,9 @@ func (s *Stream) resend(now time.Duration, i int) {
 	r := s.flight.sent[i]
 	if r.size > wire.SmallPacket && r.at >= s.c.sizing.failed && s.c.largeFailed(now) {
 		return // its frame was cut anew
+	}
+	if s.stuck() {
+		return
 	}
 	s.flight.take(i)
 	s.c.e.stats.Resent++
@@ -110,7 +119,8 @@ func (s *Stream) sendPiece(now time.Duration, to netip.AddrPort, index uint32, p
 		pad = wire.MaxPacket
 	}
 	number := s.next
-	packet := s.seal(&h, nil, f.piece(piece), pad)
+	entries, payload := f.piece(piece)
+	packet := s.seal(&h, entries, payload, pad)
 	r := record{
 		number: number, before: was.number, past: was.order,
 		frame: index, piece: uint8(piece),
@@ -129,36 +139,45 @@ func (s *Stream) sendPiece(now time.Duration, to netip.AddrPort, index uint32, p
 
 // sendPlain sends a packet without a frame: an acknowledgement, or a path value.
 func (s *Stream) sendPlain(now time.Duration, to netip.AddrPort, flags byte, list []wire.Extension) {
-	if s.exhausted(now) {
+	if s.exhausted(now) || s.stuck() {
 		return
 	}
+	e := s.c.e
+	e.entries = appendEntries(e.entries[:0], list)
 	h := wire.Header{Flags: flags | wire.FlagNoFrame, Pieces: 1}
-	s.transmit(to, s.seal(&h, list, nil, 0), flags&wire.FlagProbe != 0)
+	s.transmit(to, s.seal(&h, e.entries, nil, 0), flags&wire.FlagProbe != 0)
 }
 
-// exhausted closes a connection whose packet numbers are used up: "hard stop at
-// 2^25".
-func (s *Stream) exhausted(now time.Duration) bool {
-	if s.next > maxPackets {
-		s.c.end(now, ReasonExhausted)
+// sendAck sends an acknowledgement alone if it is owed.
+func (s *Stream) sendAck(now time.Duration) {
+	if s.acks.owed(now) {
+		s.sendPlain(now, s.c.paths.current, 0, nil)
 	}
-	return s.c.phase != phaseOpen
 }
 
 // seal makes a packet under the next number. The number is used up whatever
 // happens to the packet: "never two seals under one number even if a write
 // fails". The packet is in the scratch; size, when not 0, is what zeros fill it
 // up to.
-func (s *Stream) seal(h *wire.Header, list []wire.Extension, payload []byte, size int) []byte {
+func (s *Stream) seal(h *wire.Header, entries, payload []byte, size int) []byte {
 	h.Number = s.next
 	s.next++
 	s.acks.put(h, s.window.Newest())
 	mem := &s.c.e.scratch
-	b := wire.AppendBody(s.out.begin(mem, h), list, payload)
+	var b []byte
+	n := wire.SizeID
+	if s.blind() {
+		id := s.take(s.c.e.now.Sub(s.c.e.start))
+		b = beginOneTime(mem, &id, h)
+		n = wire.SizeOneTimeID
+	} else {
+		b = s.out.begin(mem, h)
+	}
+	b = wire.AppendBinary(wire.AppendString(append(b, entries...), ""), payload)
 	for len(b) < size-wire.SizeTag {
 		b = append(b, 0)
 	}
-	return s.out.seal(mem, b)
+	return s.out.sealAfter(mem, b, n)
 }
 
 // transmit puts a packet on the wire. A first probe back to the source of the

@@ -53,7 +53,10 @@ const (
 // ignore the ones they do not know.
 const (
 	TagStreamClient    = "StreamClient"
+	TagStreamSender    = "StreamSender"
+	TagStreamReceiver  = "StreamReceiver"
 	TagStreamNew       = "StreamNew"
+	TagRefuse          = "Refuse"
 	TagOneTimeStreamID = "OneTimeStreamId"
 	TagRoll            = "Roll"
 	TagCloseStream     = "CloseStream"
