@@ -26,6 +26,7 @@
 //	devicename.go  a device's name, and the profile that is made with it
 //	reach.go       the way to a node with a device: the pin, the question, the patience
 //	reachnode.go   the way to a node for acts of a realm, which show no device
+//	linked.go      how a node is reached, as ping and status show it
 //	find.go        a node on the local network
 //	socket.go      the daemon of this machine
 //	code.go        a code as it is shown and read

@@ -19,7 +19,9 @@ type ping struct {
 
 // Help is shown by --help.
 func (*ping) Help() string {
-	return `Needs no account: without a profile it asks as a device made for the moment. The exit code is 5 when nothing was answered, and 6 when some was not.
+	return `Shows the address that the node sees, how long its answer took, how the connection was made, and what is known of each path: round trip time, packets, and how many of them were lost. A device that has been at the node asks with its first packet, so its first answer comes after one round trip; else the connection takes two before it. A node that started in the last two minutes, or that is busy, asks for two.
+
+Needs no account: without a profile it asks as a device made for the moment. The exit code is 5 when nothing was answered, and 6 when some was not.
 
 Examples:
 
@@ -36,6 +38,8 @@ type pinged struct {
 	Endpoint *string  `json:"endpoint"`
 	RTT      *float64 `json:"rtt_ms"`
 	Time     *string  `json:"time"`
+	First    *bool    `json:"first"` // asked with the connection's first packet
+	Link     *linked  `json:"connection"`
 }
 
 // Run asks Count times.
@@ -48,7 +52,7 @@ func (v *ping) Run(a *app) error {
 		return err
 	}
 	defer done()
-	l, err := a.reach(p)
+	l, err := a.reachWith(p, client.Config{AskEndpoint: true})
 	if err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (v *ping) once(a *app, l *line, number int) (bool, error) {
 	f := explain(l.fault(err, exitNoAnswer))
 	switch {
 	case err == nil:
-		return true, a.emit(pingedOf(number, echo), pingLine(echo))
+		return true, a.emit(pingedOf(number, echo), v.lines(number, echo)...)
 	case l.wait.interrupted():
 		return false, nil
 	case f.code != exitNoAnswer:
@@ -102,8 +106,27 @@ func pingedOf(number int, e client.Echo) pinged {
 	rtt := milliseconds(e.RTT)
 	return pinged{
 		Schema: "presence.ping/1", Number: number, Node: textOrNull(e.Node),
-		Endpoint: endpointOrNull(e.Endpoint), RTT: &rtt, Time: timeOrNull(e.Time),
+		Endpoint: endpointOrNull(e.Endpoint), RTT: &rtt, Time: timeOrNull(e.Time), First: &e.First, Link: linkedOf(e.Connection),
 	}
+}
+
+// lines are for people: the answer, and with the first and the last one how the
+// node is reached.
+func (v *ping) lines(number int, e client.Echo) []string {
+	lines := []string{pingLine(e)}
+	if number == 1 {
+		made := "  " + linkedOf(e.Connection).text()
+		if e.First {
+			made += "; asked with its first packet"
+		}
+		lines = append(lines, made)
+	}
+	if number == 1 || number == v.Count {
+		for _, p := range e.Connection.Paths {
+			lines = append(lines, "  "+pathOf(p).text())
+		}
+	}
+	return lines
 }
 
 func pingLine(e client.Echo) string {

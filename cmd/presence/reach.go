@@ -19,11 +19,14 @@ type line struct {
 }
 
 // reach goes to a node with the device p and returns when one serves it.
-func (a *app) reach(p *client.Profile) (*line, error) {
+func (a *app) reach(p *client.Profile) (*line, error) { return a.reachWith(p, client.Config{}) }
+
+// reachWith is reach with what cfg says besides.
+func (a *app) reachWith(p *client.Profile, cfg client.Config) (*line, error) {
 	if err := a.settleNode(len(p.Nodes()) > 0); err != nil {
 		return nil, err
 	}
-	cfg := client.Config{Node: a.Node, TrustFirst: a.TrustFirst, Heartbeat: a.Heartbeat}
+	cfg.Node, cfg.TrustFirst, cfg.Heartbeat = a.Node, a.TrustFirst, a.Heartbeat
 	if err := a.checkNode(p); err != nil {
 		return nil, err
 	}

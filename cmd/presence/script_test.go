@@ -213,10 +213,12 @@ func shapeOf(d *json.Decoder, member string) (string, error) {
 }
 
 // settled is a shape without what depends on how far things have come: whether a
-// node has heard a device, and what else there is to say of it.
+// node has heard a device, what else there is to say of it, and whether a packet
+// that was not sent twice measured the path.
 func settled(shape string) string {
 	for _, member := range []string{"node", "since", "heard"} {
 		shape = strings.ReplaceAll(shape, " "+member+":null", " "+member+":text")
 	}
+	shape = strings.ReplaceAll(shape, "in_use:bool rtt_ms:null", "in_use:bool rtt_ms:number")
 	return strings.ReplaceAll(shape, "also:[{reason:text sentence:text}]", "also:[]")
 }

@@ -32,6 +32,7 @@ type standing struct {
 	Node        *string  `json:"node"`
 	Endpoint    *string  `json:"endpoint"`
 	RTT         *float64 `json:"rtt_ms"`
+	Link        *linked  `json:"connection"`
 	Kept        *int     `json:"kept"`
 	Homes       []string `json:"homes"` // addresses, all of each node's
 	Devices     []member `json:"devices"`
@@ -73,7 +74,12 @@ func (v *status) ask(a *app, p *client.Profile, s *standing) error {
 	if err != nil {
 		return l.fault(err, exitNoAnswer)
 	}
+	how, err := l.Connection(l.ctx)
+	if err != nil {
+		return l.fault(err, exitNoAnswer)
+	}
 	rtt := milliseconds(said.RTT)
+	s.Link = linkedOf(how)
 	s.Node, s.Endpoint, s.RTT, s.Kept = textOrNull(said.Node), endpointOrNull(said.Endpoint), &rtt, &said.Kept
 	s.Homes, s.Nodes, s.Proposals = list(said.Homes), list(said.Nodes), list(said.Proposals)
 	if p.Account() == "" {
@@ -131,6 +137,9 @@ func (s standing) lines() []string {
 	add("node", "%s", or(s.Node, "none serves this device"))
 	if s.RTT != nil {
 		add("", "sees %s, answers in %.1f ms", or(s.Endpoint, "no address"), *s.RTT)
+	}
+	if s.Link != nil {
+		add("", "%s", s.Link.text())
 	}
 	homes := oneEach(s.Homes)
 	for _, h := range homes {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,14 +55,38 @@ func TestStory(t *testing.T) {
 	}
 
 	r = presence(t, "ping", "--json")
-	if got, want := shape(t, r.out), "{schema:presence.ping/1 number:number node:text endpoint:text rtt_ms:number time:text}"; r.code != exitOK || got != want {
+	if got, want := settled(shape(t, r.out)), "{schema:presence.ping/1 number:number node:text endpoint:text rtt_ms:number time:text first:bool "+linkShape+"}"; r.code != exitOK || got != want {
 		t.Errorf("ping: %s\nwant %s\n%v", got, want, r)
 	}
 	r = presence(t, "status", "--json")
-	if got, want := settled(shape(t, r.out)), "{schema:presence.status/1 profile:text name:text device:text fingerprint:text account:text account_key:bool node:text endpoint:text rtt_ms:number kept:number homes:[text] devices:[{device:text name:text roles:[text] self:bool where:{reason:text sentence:text also:[] node:text since:text heard:text}}] nodes:[] proposals:[]}"; r.code != exitOK || got != want {
+	if got, want := settled(shape(t, r.out)), "{schema:presence.status/1 profile:text name:text device:text fingerprint:text account:text account_key:bool node:text endpoint:text rtt_ms:number "+linkShape+" kept:number homes:[text] devices:[{device:text name:text roles:[text] self:bool where:{reason:text sentence:text also:[] node:text since:text heard:text}}] nodes:[] proposals:[]}"; r.code != exitOK || got != want {
 		t.Errorf("status: %s\nwant %s\n%v", got, want, r)
 	}
 	presence(t, "status").wants(t, exitOK, "\noutbox    3 posts kept here too: only one node has them\n", "")
+}
+
+// linkShape is how a node is reached.
+const linkShape = "connection:{mode:text round_trips:number suite:text key_age_s:number handshakes:number paths:[{node:text in_use:bool rtt_ms:number sent:number lost:number}]}"
+
+// A device that knows the node asks with its first packet; people read the same as
+// programs do.
+func TestPingShowsTheConnection(t *testing.T) {
+	home(t)
+	_, address, fingerprint := startNode(t)
+	at := address + "/" + fingerprint
+	const path = `(?m)^  path to 127\.0\.0\.1:\d+: round trip (\d+\.\d ms|unknown), \d+ of \d+ packets? lost$`
+	r := presence(t, "--node", at, "ping")
+	r.wants(t, exitOK, "\n  first contact in 2 round trips, X25519 ", "")
+	if !regexp.MustCompile(path).MatchString(r.out) || strings.Contains(r.out, "first packet") {
+		t.Errorf("the first time: %v", r)
+	}
+	presence(t, "--node", at, "account", "create", "--no-passphrase").wants(t, exitOK, "account", "")
+	r = presence(t, "ping", "--count", "2")
+	r.wants(t, exitOK, "; asked with its first packet\n", "") // deferred: the node just started
+	if n := strings.Count(r.out, "path to"); n != 2 {
+		t.Errorf("%d paths, want the first and the last: %v", n, r)
+	}
+	presence(t, "status").wants(t, exitOK, " round trips, X25519 ", "")
 }
 
 func TestWatchEndsByCtrlC(t *testing.T) {
