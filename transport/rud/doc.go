@@ -205,16 +205,98 @@
 // ([Conn.SendProbe]); its repetitions go to the path in use. A side whose socket
 // changed sends a non-probe frame at once ([Conn.Rebind]).
 //
+// # Modes
+//
+// A connection is made in one of four ways. Package handshake has the keys of each,
+// package wire the bytes; [Conn.Mode] says which it was.
+//
+//	First Contact  Hello, Challenge, Complete, ResponderComplete, Data     the responder's static key is not known
+//	Immediate      Exchange, ResponderComplete, Data                       it is known (Target.Pin.Key)
+//	Deferred       Exchange, Challenge, Complete, ResponderComplete, Data  Immediate, and the responder asked first
+//	Ticketed       Exchange, ResponderComplete, Data                       a ticket is the initiator's to open (Target.Ticket)
+//
+// The initiator has its connection, and sends its first Data, when the
+// ResponderComplete opened: after one round trip, or two where there is a Challenge.
+// The responder has it when that Data opened.
+//
+// An Exchange may carry one payload (Target.Early): Heartbeat, EndpointRequest or
+// Resolve. The responder runs it once for each Exchange that opened (Config.Early)
+// and its answer travels in the ResponderComplete, which is never longer than the
+// Exchange. There is no answer to another verb, to one whose answer does not fit, to
+// one that did not fit the Exchange, and after a Challenge; then the initiator sends
+// the payload again as its first frame. It may therefore run twice, and its sender
+// has proved nothing but that it knew our key: a verb that may not run twice or for
+// anybody is not one of the three.
+//
+// A Challenge answers an Exchange whose time is 12 slots of 10 s or more off our
+// clock, in the first 12 slots after our start, above 500 a second, when Config.Busy
+// says so and for a second after, and when there is no more room for sources that
+// may be forged. A device whose clock is wrong is served, a round trip later; a node
+// that started again serves every device so for two minutes. OURS: tickets are not
+// asked for their time: what is redeemed once needs no clock.
+//
+// OURS: an Exchange that nothing answered for 2 s, twice in 1200 bytes and twice in
+// 548, is followed by a Hello, under the same pin. The connection is made with the
+// pinned key or with none, and s_I is sealed to it as before, so nothing is lost
+// but a round trip. What is won: an Exchange does not get through where somebody
+// spends its e_I from another source first, or where only Hellos pass; and when the
+// pinned key is not that node's any more, silence is all that an Exchange gets,
+// while a Challenge shows another key. That proves nothing, for anybody may send
+// one, and is no more than a count in [Stats] (handshake.NotPinned); whoever dials
+// within 3 s hears of it. An Exchange under a ticket is followed alike, and what
+// comes of it has no ticket ([Conn.Ticket]).
+//
+// A ticket is made by somebody who knows both devices and carried to them by other
+// ways ([handshake.Ticket]). One side opens it and the other redeems it: the ticket
+// says who, or the device with the lower SHA-256(static key) opens, so that two that
+// dial each other at once make one connection; for the other [Endpoint.Dial] is an
+// error. Who redeems holds it in [Tickets], each once.
+//
 // # Strangers
 //
-// A Hello leaves no state. A valid Complete makes a provisional connection: "until
-// the initiator's first Data opens it replaces nothing, moves no endpoint and runs
-// no verb"; at most 4,096, of them 64 per /24 or /48, for 30 s each. The responder
-// sends nothing but the ResponderComplete, the same bytes to the same Complete from
-// the same source. Any packet that opens confirms, whatever its number. The
-// initiator sends its first frame, empty if it has nothing to say, when the
-// ResponderComplete opened. Rubbish gets no byte, leaves no state and costs no
-// allocation.
+// A Hello leaves no state, and no packet does that does not open. A Complete or an
+// Exchange that opens makes a provisional connection: "until the initiator's first
+// Data opens it replaces nothing, moves no endpoint and runs no verb but
+// Immediate's three"; at most 4,096, of them 64 per /24 or /48, for 30 s each. Any
+// packet that opens confirms, whatever its number. Several of one device do not know
+// of each other. OURS: those made by an Exchange, whose source may be forged, are at
+// most half of either count; beyond it an Exchange gets a Challenge, and Completes
+// have the rest. Two forged Exchanges a second would else keep a prefix out.
+//
+// "A valid Complete validates its source path, an Exchange only with the first
+// Data." Until then the responder sends nothing there but the ResponderComplete, the
+// same bytes to the same Complete or Exchange from the same source, each no longer
+// than what it answers, and those to Exchanges within the bucket of the address. The
+// first Data proves that its sender had the ResponderComplete, so the path of the
+// Exchange is validated also when that Data comes from elsewhere; elsewhere is then
+// a candidate.
+//
+// Rubbish gets no byte, leaves no state and costs no allocation. So does every packet
+// to an Endpoint that does not listen, but an Exchange that names a ticket it holds;
+// one that would get a Challenge gets silence there. Answers to strangers and to
+// probes leave by the socket that those came through (Config.Reply).
+//
+// # Reset
+//
+// A node that starts again has lost its connections, and their devices would find
+// out by silence. In the ResponderComplete the responder gives a token,
+//
+//	HMAC-SHA-256(reset key, "RUD1 reset" 0 | s_I | initiator data id)[:16]
+//
+// and keeps the reset key, and address, s_I and id of each connection ([Remnant]),
+// on disk. After a restart it sends each ([Endpoint.SendReset]), jittered, once or a
+// few times,
+//
+//	id (8) | 20 to 40 random bytes | token (16)
+//
+// The initiator compares the last 16 bytes, in constant time, of every packet of 44
+// to 64 bytes for a data id of its own that was dropped at any check up to the tag;
+// from any address, for the node may have another socket. OURS: not of one whose tag
+// opened: its sender has the keys, so its tag is no token. When they are equal the
+// connection ends (ReasonReset) and the device dials at once. That takes two round
+// trips, not one, in the two minutes after the restart: five flights after the reset
+// both have the connection again. Nothing answers a reset. Without Config.Reset the
+// key is a random one, and tokens mean nothing after a restart.
 //
 // # The end
 //
@@ -233,7 +315,7 @@
 //
 // # Seams
 //
-// Suites: newAEAD. Roll, one-time ids and StreamNew: extensions of frames, which
+// Suites: handshake.NewAEAD. Roll, one-time ids and StreamNew: extensions of frames, which
 // receive checks and ignores; protection is one direction's keys, to be held twice
 // for 3 PTO. Modes of handshake: knock and onAnswer know only Results.
 package rud
