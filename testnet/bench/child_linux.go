@@ -61,6 +61,26 @@ func pin(tid, core int) error {
 	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(tid, &set))
 }
 
+// goFirst makes this process, and those it starts, run before all others on their
+// cores.
+func goFirst() error {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			continue
+		}
+		attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+		if err := unix.SchedSetAttr(tid, &attr, 0); err != nil {
+			return fmt.Errorf("-realtime: %w", os.NewSyscallError("sched_setattr", err))
+		}
+	}
+	return nil
+}
+
 // start runs cmd on the servers' core: a process inherits the affinity of the
 // thread that makes it. It dies with this one.
 func (c cores) start(cmd *exec.Cmd) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"meshpresence/transport/rud"
@@ -34,76 +35,120 @@ func newFleetAt(address string, n int) (*fleet, error) {
 	return f, err
 }
 
+// dialler is a fleet of devices that have met the server of that role, which is
+// known to them from now on.
+func (l *lab) dialler(ctx context.Context, role string) (*fleet, *child, error) {
+	s, err := l.server(ctx, role)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := newFleetAt(s.hello.Address, width)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := f.meet(ctx, width); err != nil {
+		f.w.close()
+		return nil, nil, err
+	}
+	return f, s, nil
+}
+
 // handshakes compares whole key exchanges with those of quic-go, each up to the
 // server's view that the client is proved.
 func (l *lab) handshakes(ctx context.Context) error {
-	s, err := l.server(ctx, roleNode)
-	if err != nil {
-		return err
-	}
-	f, err := newFleetAt(s.hello.Address, width)
+	f, node, err := l.dialler(ctx, roleNode)
 	if err != nil {
 		return err
 	}
 	defer f.w.close()
-	if err := f.meet(ctx, width); err != nil {
+	g, engine, err := l.dialler(ctx, roleEngine)
+	if err != nil {
 		return err
 	}
-	known := handshake.Pin{Key: f.node}
-	first := &contender{server: s, round: redial(ctx, f, rud.Target{Pin: known, FirstContact: true}, l.o.span, 0)}
-	known1 := &contender{server: s, round: redial(ctx, f, rud.Target{Pin: known}, l.o.span, immediateRate)}
-	all := []*contender{first, known1}
+	defer g.w.close()
+	all := []*contender{
+		redial(ctx, node, f, rud.Target{Pin: handshake.Pin{Key: f.node}, FirstContact: true}, l.o.span, 0),
+		redial(ctx, engine, g, rud.Target{Pin: handshake.Pin{Key: g.node}}, l.o.span, immediateRate),
+	}
 	theirs, stop, missing := l.quicRounds(ctx)
 	if missing == nil {
 		defer stop()
 		all = append(all, theirs)
-	} else {
-		theirs = nil
 	}
 	if err := l.alternate(ctx, all...); err != nil {
 		return err
 	}
-	l.perCore("handshakes, First Contact", first, "quic-go", theirs, missing)
-	l.perCore("handshakes, Immediate", known1, "quic-go", theirs, missing)
+	l.perCore("handshakes, First Contact", all[0], "quic-go", theirs, missing)
+	l.perCore("handshakes, Immediate", all[1], "quic-go", theirs, missing)
+	l.show.say("First Contact with a node: %s. Immediate with an engine alone, as of %v after its start, %d a second: %s.",
+		f.modesText(), engineAge, immediateRate, g.modesText())
 	return nil
 }
 
-// redial is the round of a fleet that closes each connection and dials again, at
-// most rate a second when that is not 0.
-func redial(ctx context.Context, f *fleet, target rud.Target, span time.Duration, rate int) func() (int, error) {
-	return func() (int, error) {
-		f.target = target
-		f.message = nil
-		start, before := time.Now(), f.opens
-		f.opened = func(now time.Time, d *device) {
-			if rate == 0 || f.opens-before < int(now.Sub(start).Seconds()*float64(rate)) {
-				f.again = append(f.again, d)
-			} else {
-				f.parked = append(f.parked, d)
+// redial is a fleet that closes each connection and dials again, at most rate a
+// second when that is not 0.
+func redial(ctx context.Context, s *child, f *fleet, target rud.Target, span time.Duration, rate int) *contender {
+	r := &redialler{f: f, rate: rate}
+	return &contender{
+		server: s,
+		round: func() (int, error) {
+			f.target, f.opened, f.pace = target, r.opened, r.resume
+			r.start, r.before = time.Now(), f.opens
+			for _, d := range f.devices {
+				d.conn.Close(r.start)
+				if err := d.dial(r.start); err != nil {
+					return 0, err
+				}
 			}
-		}
-		f.pace = func(now time.Time) {
-			for len(f.parked) > 0 && f.opens-before < int(now.Sub(start).Seconds()*float64(rate)) {
-				d := f.parked[0]
-				f.parked = f.parked[1:]
-				d.conn.Close(now)
-				_ = d.dial(now)
-			}
-		}
-		for _, d := range f.devices {
-			d.conn.Close(start)
-			if err := d.dial(start); err != nil {
-				return 0, err
-			}
-		}
-		err := f.w.drive(ctx, f, span, never)
-		n := f.opens - before
-		f.opened, f.pace, f.parked, f.again = nil, nil, nil, f.again[:0]
-		if err == nil {
-			err = f.w.drive(ctx, f, 50*time.Millisecond, never)
-		}
-		return n, err
+			err := f.w.drive(ctx, f, span, never)
+			f.opened, f.pace, f.again, r.parked = nil, nil, f.again[:0], nil
+			return f.opens - r.before, err
+		},
+		drain: func() error { return f.w.drive(ctx, f, drainFor, never) },
 	}
+}
+
+// redialler keeps a fleet's pace.
+type redialler struct {
+	f      *fleet
+	rate   int
+	start  time.Time
+	before int       // handshakes before this round
+	parked []*device // for the pace
+}
+
+// due says whether another handshake may begin.
+func (r *redialler) due(now time.Time) bool {
+	return r.rate == 0 || r.f.opens-r.before < int(now.Sub(r.start).Seconds()*float64(r.rate))
+}
+
+func (r *redialler) opened(now time.Time, d *device) {
+	r.f.modes[d.conn.Mode()]++
+	if r.due(now) {
+		r.f.again = append(r.f.again, d)
+		return
+	}
+	r.parked = append(r.parked, d)
+}
+
+func (r *redialler) resume(now time.Time) {
+	for len(r.parked) > 0 && r.due(now) {
+		d := r.parked[0]
+		r.parked = r.parked[1:]
+		d.conn.Close(now)
+		_ = d.dial(now) // it dialled before
+	}
+}
+
+// modesText says in which modes they were really made: a node under load defers.
+func (f *fleet) modesText() string {
+	var list []string
+	for m, n := range f.modes {
+		if n > 0 {
+			list = append(list, fmt.Sprintf("%d %v", n, handshake.Mode(m)))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // quicRounds is quic-go's contender.

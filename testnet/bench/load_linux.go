@@ -20,7 +20,7 @@ import (
 type load interface {
 	begin(now time.Time)
 	receive(now time.Time, device int, packet []byte)
-	tick(now time.Time)
+	tick(now time.Time) // about every tickEvery
 }
 
 // tickEvery is how often a load looks at its clocks.
@@ -123,7 +123,7 @@ type fleet struct {
 	opened  func(now time.Time, d *device)
 	message func(now time.Time, d *device)
 	again   []*device // to be closed and dialled when the call of the engine is over
-	parked  []*device // to be dialled at the pace of the measurement
+	modes   [8]int    // handshakes by mode
 	pace    func(now time.Time)
 
 	serial  int64

@@ -28,8 +28,9 @@
 // Rounds alternate (ours, peer, ours, peer) and the row holds the medians. Rates
 // are per second of the server's core: operations divided by the time that the
 // kernel says the server ran. On an idle machine with a full load that is the
-// rate of the wall clock; on a busy one it is still the server's cost. The rate
-// by the wall clock and how busy the server was stand beside it.
+// rate of the wall clock; on a busy one it is the server's cost, with caches that
+// others have emptied. The rate by the wall clock and how busy the server was stand
+// beside it. On a busy machine -realtime keeps the others off.
 package main
 
 import (
@@ -50,6 +51,7 @@ import (
 type options struct {
 	quick, json   bool
 	only          string
+	realtime      bool   // before everything else on the machine
 	profile       string // a directory for the servers' CPU profiles
 	serve, state  string // of a server process
 	rounds        int
@@ -91,10 +93,11 @@ func parseFlags(args []string, out io.Writer) (o options, err error) {
 	f.BoolVar(&o.json, "json", false, "print the rows as JSON, an object a line")
 	f.StringVar(&o.only, "only", "", "only the measurements whose `name` begins so: "+strings.Join(names(), ", "))
 	f.StringVar(&o.profile, "profile", "", "write the servers' CPU profiles to this `directory`, for go tool pprof")
+	f.BoolVar(&o.realtime, "realtime", false, "run servers and load before everything else on their cores (SCHED_FIFO, as root), for a machine that is busy")
 	f.StringVar(&o.serve, "serve", "", "what the command runs itself with: be the server of that `role`")
 	f.StringVar(&o.state, "state", "", "with -serve: its `directory`")
 	f.Usage = func() {
-		fmt.Fprintln(out, "usage: go run ./testnet/bench [-quick] [-json] [-only NAME] [-profile DIR]")
+		fmt.Fprintln(out, "usage: go run ./testnet/bench [-quick] [-json] [-only NAME] [-realtime] [-profile DIR]")
 		f.PrintDefaults()
 		fmt.Fprint(out, `
 examples:

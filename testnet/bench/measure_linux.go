@@ -41,6 +41,11 @@ func measure(ctx context.Context, o options, show report) (err error) {
 	if l.cores, err = pinLoad(show); err != nil {
 		return err
 	}
+	if o.realtime {
+		if err := goFirst(); err != nil {
+			return err
+		}
+	}
 	show.say("server on core %d, load on core %d, %d rounds of %v; load average %s", l.cores.server, l.cores.load, o.rounds, o.span, loadAverage())
 	for _, name := range chosen(o.only) {
 		if err := l.one(ctx, name); err != nil {
@@ -141,19 +146,24 @@ func (r *rates) note() string {
 	return fmt.Sprintf("%.0f a second by the wall clock, server %.0f%% busy", median(r.wall), median(r.busy))
 }
 
-// timed runs f and tells what it cost the server.
-func timed(s *child, f func() (ops int, err error)) (r rate, err error) {
-	cpu, start := s.ran(), time.Now()
-	r.ops, err = f()
-	r.wall, r.cpu = time.Since(start), s.ran()-cpu
-	return r, err
-}
-
-// side is one of the two that a row compares.
+// contender is one of those that a row compares.
 type contender struct {
 	server *child
 	round  func() (ops int, err error)
+	drain  func() error // lets what is on its way arrive
 	rates  rates
+}
+
+// timed is one round and what it cost the server, with what follows it.
+func (c *contender) timed() (r rate, err error) {
+	cpu, start := c.server.ran(), time.Now()
+	r.ops, err = c.round()
+	r.wall = time.Since(start)
+	if err == nil && c.drain != nil {
+		err = c.drain()
+	}
+	r.cpu = c.server.ran() - cpu
+	return r, err
 }
 
 // alternate runs the rounds of all contenders, interleaved; the first of each
@@ -161,7 +171,7 @@ type contender struct {
 func (l *lab) alternate(ctx context.Context, all ...*contender) error {
 	for i := range l.o.rounds + 1 {
 		for _, c := range all {
-			r, err := timed(c.server, c.round)
+			r, err := c.timed()
 			if err = errors.Join(err, ctx.Err()); err != nil {
 				return err
 			}

@@ -26,31 +26,34 @@ func (l *lab) crowd(ctx context.Context) (*fleet, *child, error) {
 	return f, s, nil
 }
 
-// closedLoop is the round of a fleet: each device asks again at its answer.
-func closedLoop(ctx context.Context, f *fleet, m mpp.Request, span time.Duration) func() (int, error) {
-	return func() (int, error) {
-		f.message = func(now time.Time, d *device) { f.ask(now, d, m) }
-		before := f.answers
-		err := f.w.drive(ctx, f, span, never)
-		n := f.answers - before
-		f.message = nil
-		if err == nil {
-			err = f.w.drive(ctx, f, 60*time.Millisecond, never) // what is on its way, acknowledgements too
-		}
-		return n, err
+// drainFor is above the delay of an acknowledgement.
+const drainFor = 60 * time.Millisecond
+
+// closedLoop is a fleet whose devices ask again at the answer.
+func closedLoop(ctx context.Context, s *child, f *fleet, m mpp.Request, span time.Duration) *contender {
+	return &contender{
+		server: s,
+		round: func() (int, error) {
+			f.message = func(now time.Time, d *device) { f.ask(now, d, m) }
+			before := f.answers
+			err := f.w.drive(ctx, f, span, never)
+			f.message = nil
+			return f.answers - before, err
+		},
+		drain: func() error { return f.w.drive(ctx, f, drainFor, never) },
 	}
 }
 
-// plainLoop is the round of a plain load.
-func plainLoop(ctx context.Context, p *plain, span time.Duration) func() (int, error) {
-	return func() (int, error) {
-		before := p.answers
-		err := p.w.drive(ctx, p, span, never)
-		n := p.answers - before
-		if err == nil {
-			err = p.w.drive(ctx, nothing{}, 20*time.Millisecond, never)
-		}
-		return n, err
+// plainLoop is the same of a plain load.
+func plainLoop(ctx context.Context, s *child, p *plain, span time.Duration) *contender {
+	return &contender{
+		server: s,
+		round: func() (int, error) {
+			before := p.answers
+			err := p.w.drive(ctx, p, span, never)
+			return p.answers - before, err
+		},
+		drain: func() error { return p.w.drive(ctx, nothing{}, drainFor, never) },
 	}
 }
 
@@ -92,8 +95,8 @@ func (l *lab) heartbeats(ctx context.Context) error {
 		return err
 	}
 	defer p.w.close()
-	ours := &contender{server: node, round: closedLoop(ctx, f, new(mpp.Heartbeat), l.o.span)}
-	theirs := &contender{server: echo, round: plainLoop(ctx, p, l.o.span)}
+	ours := closedLoop(ctx, node, f, new(mpp.Heartbeat), l.o.span)
+	theirs := plainLoop(ctx, echo, p, l.o.span)
 	before, answers := f.w.sent+f.w.got, f.answers
 	if err := l.alternate(ctx, ours, theirs); err != nil {
 		return err
@@ -129,7 +132,7 @@ func (l *lab) reflections(ctx context.Context) error {
 		return err
 	}
 	defer f.w.close()
-	ours := &contender{server: node, round: closedLoop(ctx, f, new(mpp.EndpointRequest), l.o.span)}
+	ours := closedLoop(ctx, node, f, new(mpp.EndpointRequest), l.o.span)
 	p, stun, missing := l.stunLoad(ctx)
 	if missing != nil {
 		if err := l.alternate(ctx, ours); err != nil {
@@ -139,7 +142,7 @@ func (l *lab) reflections(ctx context.Context) error {
 		return nil
 	}
 	defer p.w.close()
-	theirs := &contender{server: stun, round: plainLoop(ctx, p, l.o.span)}
+	theirs := plainLoop(ctx, stun, p, l.o.span)
 	if err := l.alternate(ctx, ours, theirs); err != nil {
 		return err
 	}
@@ -165,8 +168,6 @@ func (l *lab) latency(ctx context.Context) error {
 	defer p.w.close()
 	p.devices = 1
 	var ours, theirs []int64
-	f.w.patience(100 * time.Millisecond)
-	p.w.patience(100 * time.Millisecond)
 	for range l.o.rounds {
 		if err := oneByOne(ctx, f, &ours, l.o.span/2); err != nil {
 			return err

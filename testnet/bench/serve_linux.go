@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,6 +21,8 @@ const (
 	roleNode = "node" // a presence node
 	roleEcho = "echo" // the least that a server does
 	roleQUIC = "quic" // accepts connections with client certificates
+
+	roleEngine = "engine" // an Endpoint alone, that has run for a while
 )
 
 // server is what a role runs.
@@ -35,6 +38,7 @@ func serve(o options) (err error) {
 	// Ctrl-C reaches the whole group; the parent ends its children.
 	signal.Ignore(os.Interrupt)
 	if o.profile != "" {
+		runtime.MemProfileRate = 512
 		stop, err := profile(filepath.Join(o.profile, o.serve+".pprof"))
 		if err != nil {
 			return err
@@ -55,6 +59,11 @@ func serve(o options) (err error) {
 		switch in.Text() {
 		case "heap":
 			a.Heap = heap()
+			if o.profile != "" {
+				if err := profileHeap(filepath.Join(o.profile, o.serve+".heap.pprof")); err != nil {
+					return err
+				}
+			}
 		case "done":
 			a.Done = s.done()
 		case "rubbish":
@@ -75,6 +84,8 @@ func open(o options) (server, error) {
 		return openNode(o.state)
 	case roleEcho:
 		return openEcho()
+	case roleEngine:
+		return openEngine()
 	case roleQUIC:
 		return openQUIC()
 	}
@@ -90,6 +101,15 @@ func profile(name string) (stop func(), err error) {
 		return nil, err
 	}
 	return func() { pprof.StopCPUProfile(); f.Close() }, nil
+}
+
+// profileHeap writes what is alive, and by whom it was made.
+func profileHeap(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }
 
 // heap is what is alive after a collection.
