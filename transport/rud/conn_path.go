@@ -52,6 +52,7 @@ type candidate struct {
 	credit
 	proved     time.Duration // until then
 	challenged time.Duration // last
+	first      time.Duration // when it was challenged first
 	tries      int           // challenges since its last packet
 	heard      uint32        // its newest packet
 	heardAt    time.Duration // when a packet from there opened last
@@ -176,6 +177,9 @@ func (c *Conn) challenge(now time.Duration) {
 	if k.challenged == 0 && c.e.draw(k.value[:]) != nil || c.e.draw(p.value[:]) != nil {
 		return // no randomness: no move
 	}
+	if k.challenged == 0 {
+		k.first = now
+	}
 	k.challenged = now
 	c.sendPathValue(now, k.addr, wire.TagPathChallenge, k.value[:])
 	c.sendPathValue(now, p.current, wire.TagPathChallenge, p.value[:])
@@ -232,10 +236,16 @@ func (c *Conn) onPathResponse(now time.Duration, from netip.AddrPort, value []by
 	}
 }
 
-// move takes the i-th candidate into use; the path that was stays proved for a
+// move takes the i-th candidate, which is validated, into use.
+func (c *Conn) move(now time.Duration, i int) {
+	c.use(now, i)
+	c.e.cfg.Handler.Moved(c.e.now, c)
+}
+
+// use takes the i-th candidate into use; the path that was stays proved for a
 // while, to move back to. The new path has its own congestion, or that from when it
 // was left if that is not long ago, and all that is outstanding is sent again there.
-func (c *Conn) move(now time.Duration, i int) {
+func (c *Conn) use(now time.Duration, i int) {
 	p := &c.paths
 	was := p.current
 	k := p.spare[i]
@@ -249,14 +259,15 @@ func (c *Conn) move(now time.Duration, i int) {
 		count(c.e.gate.proved, prefix(k.addr), 1)
 	}
 	c.rtt = roundTrip{}
-	if k.challenged != 0 && k.tries == 1 {
-		c.rtt.sample(now - k.challenged)
+	if k.first != 0 && k.first == k.challenged {
+		c.rtt.sample(now - k.first)
+	} else if k.first != 0 {
+		c.rtt.doubtful(now - k.first) // all challenges have one value
 	}
 	c.newFlow(now)
 	if k.was.left != 0 && now-k.was.left < oldPathFor {
 		c.resume(now, &k.was)
 	}
-	c.e.cfg.Handler.Moved(c.e.now, c)
 }
 
 // estimates returns what is known of the path in use, for when it is left.
@@ -354,7 +365,7 @@ func (c *Conn) RebindTo(now time.Time, to netip.AddrPort) {
 		if i < 0 {
 			i = c.paths.admit(to)
 		}
-		c.move(t, i)
+		c.use(t, i)
 	}
 	c.Rebind(now)
 }

@@ -201,9 +201,13 @@
 // opened from it; there are 2 candidates, the one heard longest ago gives way.
 //
 // A move starts a new congestion window, and what is outstanding leaves again at
-// once. A probe frame may be sent elsewhere than to the path in use
+// once. OURS: a path that was left keeps its round trip, window, counts and packet
+// size ([Conn.Paths]); moving back to it within 30 s goes on with them. The answer
+// to a challenge measures the round trip only if it was the only one, for all carry
+// one value. A probe frame may be sent elsewhere than to the path in use
 // ([Conn.SendProbe]); its repetitions go to the path in use. A side whose socket
-// changed sends a non-probe frame at once ([Conn.Rebind]).
+// changed sends a non-probe frame at once ([Conn.Rebind]), by the peer's other family
+// when its own was lost ([Conn.RebindTo]).
 //
 // # Modes
 //
