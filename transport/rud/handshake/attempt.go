@@ -17,7 +17,7 @@ type attempt struct {
 	tries     int       // of the first packet
 	due       time.Time // of the next first packet; not used once there is a Complete
 	completes []*pending
-	over      time.Time // current: when to start over, once an Exchange was sent or there is a Complete; old: when forgotten
+	over      time.Time // current: when to start over, zero for never; old: when forgotten
 }
 
 // first is a first packet that was sent: a Hello, or an Exchange.
@@ -64,11 +64,11 @@ func (i *Initiator) nextFirst(now time.Time) []byte {
 	if n := len(a.firsts); n > 0 && len(a.firsts[n-1].packet) == i.size {
 		return a.firsts[n-1].packet
 	}
+	if life := i.firstLife(a.mode); life > 0 && len(a.firsts) == 0 {
+		a.over = now.Add(life)
+	}
 	var sent first
 	if a.mode.exchanges() {
-		if len(a.firsts) == 0 {
-			a.over = now.Add(exchangeLife)
-		}
 		x, err := i.exchange(a, i.size)
 		if err != nil {
 			return nil

@@ -18,6 +18,7 @@ const (
 	resendSlow    = 5 * time.Second        // between two tries, +- 10%
 	completeLife  = 8 * time.Second        // of an unanswered Complete; then a new attempt
 	exchangeLife  = 4 * resendFast         // of unanswered Exchanges, two of each size; then an attempt that begins with a Hello
+	ticketLife    = completeLife           // of unanswered Exchanges under a ticket, and of the Hellos between two
 	oldLife       = 5 * time.Second        // how long the ids of the attempt before are listened to
 	fullTries     = 2                      // unanswered first packets of 1200 before the ones of 548
 )
@@ -173,7 +174,7 @@ func (i *Initiator) attempt(now time.Time, id wire.ID) *attempt {
 // startOver makes a new attempt when the Completes of this one went unanswered:
 // "a new attempt, with new handshake id, Hello and e_I (the old ids are listened
 // to for 5 s more)". Unanswered Exchanges are given up the same way, for a Hello:
-// the package comment says why.
+// the package comment says why, and why a ticket is tried again.
 func (i *Initiator) startOver(now time.Time) {
 	if i.old != nil && !now.Before(i.old.over) {
 		i.old = nil
@@ -186,13 +187,35 @@ func (i *Initiator) startOver(now time.Time) {
 	if len(a.completes) == 0 {
 		due = a.due // as if the last Exchange were sent again
 	}
-	fresh, err := i.newAttempt(FirstContact, due)
+	mode := FirstContact
+	if a.mode == FirstContact && i.ticketLives() {
+		mode = Ticketed
+	}
+	fresh, err := i.newAttempt(mode, due)
 	if err != nil {
 		a.over = now.Add(completeLife) // no randomness: go on with what there is
 		return
 	}
 	a.over = now.Add(oldLife)
 	i.old, i.current = a, fresh
+}
+
+// ticketLives reports whether there is a ticket that has not expired.
+func (i *Initiator) ticketLives() bool {
+	t := i.cfg.Ticket
+	return t != nil && i.cfg.Wall.Now() < t.Expires
+}
+
+// firstLife is how long an attempt's first packets may go unanswered, zero for
+// ever.
+func (i *Initiator) firstLife(m Mode) time.Duration {
+	switch {
+	case m == Immediate:
+		return exchangeLife
+	case m == Ticketed || i.ticketLives():
+		return ticketLife
+	}
+	return 0
 }
 
 // interval is how long to wait for the next try.
