@@ -10,7 +10,8 @@
 //	         the address, and believes every source
 //	Wire     what connects a machine to a cloud: a TUN interface there, and here
 //	         the Faults of each direction, drawn from a seed
-//	Fault    loss, bursts, delay, jitter, reordering, doubles, MTU black holes
+//	Fault    loss, bursts, delay, jitter, reordering, doubles, flipped bits, MTU
+//	         black holes
 //	Tap      what really passed a wire, counted outside of who sent it
 //	NAT      a home's router by nftables, whose mappings end soon
 //	Daemon   presenced, with its processor time and memory by /proc

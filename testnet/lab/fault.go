@@ -16,6 +16,7 @@ type Fault struct {
 	Reorder float64       // share of packets that Late delays besides, out of order
 	Late    time.Duration // 0: as Delay, or 20 ms without one
 	Double  float64       // share of packets that come twice
+	Corrupt float64       // share of datagrams with a bit flipped that no checksum tells
 	MTU     int           // longer IP packets vanish, and no ICMP says so; 0: none
 }
 
@@ -38,27 +39,35 @@ func newLot(seed uint64, name string) *lot {
 	return &lot{rng: rand.New(rand.NewChaCha8(key))}
 }
 
-// draw returns when each copy of a packet of that many bytes comes, given that it
-// left at now: nothing for a lost one.
-func (l *lot) draw(now time.Duration, size int) (due [2]time.Duration, copies int) {
+// fate is what becomes of a packet.
+type fate struct {
+	due  []time.Duration // when each copy comes: none of a lost one
+	flip bool            // a bit of it, which bit chooses
+	bit  uint64
+}
+
+// draw returns what becomes of a packet of that many bytes that left at now.
+func (l *lot) draw(now time.Duration, size int) (d fate) {
 	f := &l.fault
 	lost := l.lose()
 	// Every packet draws as often, whatever became of the one before.
-	jitter, late, double := l.rng.Float64(), l.rng.Float64(), l.rng.Float64()
+	jitter, late, double, corrupt := l.rng.Float64(), l.rng.Float64(), l.rng.Float64(), l.rng.Float64()
+	d.bit = l.rng.Uint64()
 	if lost || f.MTU > 0 && size > f.MTU {
-		return due, 0
+		return d
 	}
+	d.flip = corrupt < f.Corrupt
 	at := max(now+f.Delay+time.Duration(jitter*float64(f.Jitter)), l.last)
-	due[0], copies = at, 1
 	if late < f.Reorder {
-		due[0] += f.late()
+		d.due = append(d.due, at+f.late())
 	} else {
+		d.due = append(d.due, at)
 		l.last = at
 	}
 	if double < f.Double {
-		due[1], copies = due[0]+f.late(), 2
+		d.due = append(d.due, d.due[0]+f.late())
 	}
-	return due, copies
+	return d
 }
 
 func (f *Fault) late() time.Duration {

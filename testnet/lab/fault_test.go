@@ -11,8 +11,7 @@ func draws(seed uint64, f Fault, n, size int) (list [][]time.Duration) {
 	l := newLot(seed, "test")
 	l.fault = f
 	for i := range n {
-		due, copies := l.draw(time.Duration(i)*time.Millisecond, size)
-		list = append(list, slices.Clone(due[:copies]))
+		list = append(list, l.draw(time.Duration(i)*time.Millisecond, size).due)
 	}
 	return list
 }

@@ -53,12 +53,15 @@ func (l *leg) set(f Fault) {
 func (l *leg) send(packet []byte) {
 	l.mu.Lock()
 	now := time.Since(l.start)
-	due, copies := l.lot.draw(now, len(packet))
-	if copies == 0 {
+	d := l.lot.draw(now, len(packet))
+	if len(d.due) == 0 {
 		l.lost++
 	}
+	if d.flip {
+		packet = corrupt(packet, d.bit)
+	}
 	direct := false
-	for _, at := range due[:copies] {
+	for _, at := range d.due {
 		if at <= now && len(l.held) == 0 {
 			direct = true
 			continue

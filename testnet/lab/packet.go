@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 )
 
 // Sizes and numbers of IP and UDP headers.
@@ -107,4 +108,22 @@ func nonZero(s uint16) uint16 {
 		return 0xffff
 	}
 	return s
+}
+
+// corrupt returns a copy of a packet with one bit of a datagram's data flipped, and
+// over IPv4 without a checksum, so that the receiver has to notice. What is no
+// datagram stays as it is.
+func corrupt(packet []byte, bit uint64) []byte {
+	b := slices.Clone(packet)
+	p, ok := ParsePacket(b)
+	if !ok || len(p.Data) == 0 {
+		return b
+	}
+	bit %= uint64(len(p.Data)) * 8
+	p.Data[bit/8] ^= 1 << (bit % 8)
+	if p.From.Addr().Is4() {
+		sum := b[len(b)-len(p.Data)-2:]
+		sum[0], sum[1] = 0, 0
+	}
+	return b
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"math/bits"
 	"net/netip"
 	"testing"
 )
@@ -24,6 +25,21 @@ func TestPackets(t *testing.T) {
 		}
 		for n := range b {
 			ParsePacket(b[:n])
+		}
+	}
+}
+
+func TestCorrupt(t *testing.T) {
+	from, to := netip.MustParseAddrPort("198.18.0.1:9"), netip.MustParseAddrPort("10.1.0.1:6770")
+	clean := AppendUDP(nil, from, to, []byte("0123456789"))
+	for bit := range uint64(200) {
+		p, ok := ParsePacket(corrupt(clean, bit))
+		differ := 0
+		for i, c := range []byte("0123456789") {
+			differ += bits.OnesCount8(c ^ p.Data[i])
+		}
+		if !ok || p.From != from || p.To != to || differ != 1 {
+			t.Fatalf("bit %d: %d bits differ in %+v", bit, differ, p)
 		}
 	}
 }
