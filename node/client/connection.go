@@ -20,7 +20,8 @@ type Connection struct {
 	RoundTrips int
 	// Suite names curve and cipher.
 	Suite string
-	// KeyAge is how old the keys are; they are renewed at an hour.
+	// KeyAge is how old the keys are. At an hour the connection gets new ones by
+	// itself, and goes on.
 	KeyAge time.Duration
 	// Handshakes counts the connections that this client made, this one included.
 	Handshakes int
@@ -69,8 +70,9 @@ func (c *Client) describe(now time.Time, l *link) Connection {
 		Suite: suiteName(conn.Suite()), KeyAge: conn.KeyAge(now), Handshakes: c.handshakes,
 		Local: c.sockets.list[0].port.LocalAddr(),
 	}
-	sent, lost := conn.Loss()
-	is.Paths = []Path{{Node: conn.Path(), InUse: true, RTT: conn.RTT(), Sent: sent, Lost: lost}}
+	for _, p := range conn.Paths(now) {
+		is.Paths = append(is.Paths, Path{Node: p.Addr, InUse: p.InUse, RTT: p.RTT, Sent: p.Sent, Lost: p.Lost})
+	}
 	return is
 }
 

@@ -21,9 +21,6 @@ const (
 	// resetJitter is the most that a device waits before it comes back to a node
 	// that started again: it told many.
 	resetJitter = 200 * time.Millisecond
-	// rekeyAfter is the age of keys at which a device connects anew
-	// (rud.md, Rekey: an hour).
-	rekeyAfter = time.Hour
 )
 
 // keep holds one link for as long as the client lives: it reaches for a node,
@@ -379,7 +376,7 @@ func (c *Client) catchUp(ctx context.Context, l *link) error {
 // one that always has more would keep the device for ever.
 const maxPages = 1024
 
-// attend keeps the link alive until it ends, falls silent, or grows old.
+// attend keeps the link alive until it ends or falls silent.
 func (c *Client) attend(ctx context.Context, l *link) {
 	c.offerKept(ctx, l)
 	beat := time.NewTicker(c.cfg.Heartbeat)
@@ -398,7 +395,7 @@ func (c *Client) attend(ctx context.Context, l *link) {
 				return
 			}
 		case <-beat.C:
-			if c.old(ctx, l) || c.look(ctx, l) != nil {
+			if c.look(ctx, l) != nil {
 				return
 			}
 		case <-way.C:
@@ -411,20 +408,6 @@ func (c *Client) attend(ctx context.Context, l *link) {
 				return
 			}
 		}
-	}
-}
-
-// old reports whether the connection's keys want renewing.
-func (c *Client) old(ctx context.Context, l *link) bool {
-	age := make(chan time.Duration, 1)
-	if c.post(ctx, func(now time.Time) { age <- l.conn.KeyAge(now) }) != nil {
-		return true
-	}
-	select {
-	case a := <-age:
-		return a > rekeyAfter
-	case <-c.stop:
-		return true
 	}
 }
 
