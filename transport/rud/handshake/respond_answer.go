@@ -56,7 +56,7 @@ func (r *Responder) answer(c *opened, out []byte) ([]byte, *Result, Outcome) {
 	if t.mix(f, c.peer.Raw()) != nil {
 		return out[:start], nil, BadKey
 	}
-	sealed := wire.Answer{ID: mine, Reset: ResetToken(r.cfg.Reset, c.peer, c.id), Body: wire.Body{Payload: c.reply}}
+	sealed := wire.Answer{ID: mine, Reset: ResetToken(*r.reset, c.peer, c.id), Body: wire.Body{Payload: c.reply}}
 	out, err = t.seal(labelAnswer, out, sealed.Append(nil))
 	if err != nil {
 		return out[:start], nil, Failed

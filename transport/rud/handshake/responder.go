@@ -82,6 +82,7 @@ type ResponderConfig struct {
 type Responder struct {
 	cfg         ResponderConfig
 	identity    identity
+	reset       *key.Secret // not in cfg: fmt follows no pointer into a struct's fields
 	boot        time.Time
 	firstSlot   uint32
 	generations generations
@@ -121,8 +122,11 @@ func NewResponder(now time.Time, cfg ResponderConfig) (*Responder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make responder: %w", err)
 	}
+	reset := cfg.Reset
+	cfg.Reset = key.Secret{}
 	return &Responder{
 		cfg:         cfg,
+		reset:       &reset,
 		identity:    id,
 		boot:        now,
 		firstSlot:   firstSlot,
