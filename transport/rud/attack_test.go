@@ -257,7 +257,7 @@ func TestSecondExchangeWhileProvisional(t *testing.T) {
 		Static: newStatic(t, 1001), Pin: handshake.Pin{Key: node.static.Public()}, Rand: newSeeded(7),
 	})
 	a, b := node.give(one.from, one.first()), node.give(two.from, two.first())
-	if a == nil || b == nil || bytes.Equal(a, b) || len(node.gate.provisional) != 2 {
+	if a == nil || b == nil || bytes.Equal(a, b) || len(node.gate.byRequest) != 2 {
 		t.Fatal("not two connections")
 	}
 	node.give(two.from, two.data(b))

@@ -14,7 +14,7 @@ import (
 // phase is where a connection stands.
 //
 //	Dial ----> dialling ---------- ResponderComplete ----> open
-//	Complete -> provisional --------- first Data opens --> open
+//	Complete or Exchange -> provisional -- first Data opens --> open
 //	any ----> closed
 type phase byte
 
@@ -51,7 +51,7 @@ type Conn struct {
 	reset      [wire.SizeResetToken]byte
 
 	dial        *dialling    // while phaseDialling
-	provisional *provisional // while phaseProvisional
+	provisional *provisional // while phaseProvisional: while its first packet is tried
 
 	failed uint64 // packets that did not open
 	main   Stream
@@ -194,8 +194,6 @@ func (c *Conn) advance(now time.Duration) {
 	switch c.phase {
 	case phaseDialling:
 		c.drive(now)
-	case phaseProvisional:
-		c.end(now, ReasonClosed)
 	case phaseOpen:
 		if now-c.born >= maxAge {
 			c.end(now, ReasonAged)

@@ -20,8 +20,6 @@ func (c *Conn) end(now time.Duration, reason Reason) {
 		if c.dial != nil {
 			c.leaveDial()
 		}
-	case phaseProvisional:
-		e.leaveGate(c)
 	case phaseOpen:
 		if !c.initiator {
 			count(e.gate.proved, prefix(c.paths.current), -1)

@@ -110,6 +110,8 @@ func (e *Endpoint) find(t time.Duration, from netip.AddrPort, packet []byte) {
 		e.knock(t, from, packet)
 	case e.dials[id] != nil:
 		e.dials[id].onAnswer(t, packet)
+	case e.gate.byID[id] != nil:
+		e.prove(t, from, e.gate.byID[id], packet)
 	default:
 		e.blindly(t, from, packet)
 	}
@@ -130,7 +132,7 @@ func (e *Endpoint) blindly(now time.Duration, from netip.AddrPort, packet []byte
 // Advance does everything whose time has come.
 func (e *Endpoint) Advance(now time.Time) {
 	t := e.begin(now)
-	e.gate.advance(now)
+	e.gate.advance(now, t)
 	// Each connection once: one whose next deadline has come already, too, is
 	// for the next call.
 	for n := len(e.timers); n > 0; n-- {
@@ -145,12 +147,21 @@ func (e *Endpoint) Advance(now time.Time) {
 // Deadline returns when Advance has something to do, zero for never.
 func (e *Endpoint) Deadline() time.Time {
 	at := e.gate.deadline()
+	if p := e.gate.oldest(); p != nil {
+		at = sooner(at, e.start.Add(p.born+provisionalFor))
+	}
 	if c := e.timers.first(); c != nil {
-		if d := e.start.Add(c.deadline); at.IsZero() || d.Before(at) {
-			at = d
-		}
+		at = sooner(at, e.start.Add(c.deadline))
 	}
 	return at
+}
+
+// sooner returns the earlier of two times, of which zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // SetCard changes the hash of the node card that new Challenges show, within two
@@ -163,7 +174,7 @@ func (e *Endpoint) SetCard(card [wire.SizeHash]byte) {
 }
 
 // Len returns the number of connections, provisional ones and dials included.
-func (e *Endpoint) Len() int { return e.conns + e.gate.dialling }
+func (e *Endpoint) Len() int { return e.conns + len(e.gate.byRequest) + e.gate.dialling }
 
 // Stats returns the counters.
 func (e *Endpoint) Stats() Stats { return e.stats }
@@ -203,7 +214,7 @@ func (e *Endpoint) draw(b []byte) error {
 // taken reports whether the id is in use here.
 func (e *Endpoint) taken(id wire.ID) bool {
 	n := binary.BigEndian.Uint64(id[:])
-	return e.streams[n] != nil || e.dials[n] != nil
+	return e.streams[n] != nil || e.dials[n] != nil || e.gate.byID[n] != nil
 }
 
 // prefix is what limits by address count by.

@@ -14,32 +14,20 @@ import (
 // gate is what stands between strangers and connections: the responder, and the
 // connections whose initiator has not sent Data yet.
 type gate struct {
-	responder   *handshake.Responder // nil when strangers are not listened to
-	provisional map[[wire.SizeHash]byte]*Conn
-	crowd       map[limit.Key]int // of them, by prefix
-	unvalidated int               // of them, those made by an Exchange
-	strangers   map[limit.Key]int // of these, by prefix
-	proved      map[limit.Key]int // devices, by prefix
-	dialling    int
-	answer      [wire.MaxPacket]byte // what leaves to a stranger
-}
-
-// provisional is what a connection has until it is proved.
-type provisional struct {
-	request   [wire.SizeHash]byte // SHA-256 of the Complete or Exchange
-	answer    []byte              // the ResponderComplete, resent byte for byte
-	at        time.Duration       // when it left, 0 once it left twice
-	validated bool                // the peer receives where it says
+	responder *handshake.Responder // nil when strangers are not listened to
+	waiting
+	proved   map[limit.Key]int // devices, by prefix
+	dialling int
+	answer   [wire.MaxPacket]byte // what leaves to a stranger
 }
 
 func (g *gate) init() {
-	g.provisional = make(map[[wire.SizeHash]byte]*Conn)
-	g.crowd = make(map[limit.Key]int)
-	g.strangers = make(map[limit.Key]int)
+	g.waiting.init()
 	g.proved = make(map[limit.Key]int)
 }
 
-func (g *gate) advance(now time.Time) {
+func (g *gate) advance(now time.Time, t time.Duration) {
+	g.waiting.advance(t)
 	if g.responder != nil {
 		g.responder.Advance(now)
 	}
@@ -69,9 +57,7 @@ func (e *Endpoint) knock(now time.Duration, from netip.AddrPort, packet []byte) 
 	e.stats.Handshake[o]++
 	switch o {
 	case handshake.Completed:
-		if !e.admit(now, from, result, answer) {
-			return
-		}
+		e.admit(now, from, result, answer)
 	case handshake.Resent:
 	case handshake.Challenged:
 		if !e.cfg.Listen {
@@ -94,7 +80,7 @@ func (e *Endpoint) invited(packet []byte) bool {
 		return false
 	}
 	x, err := wire.ParseExchange(packet)
-	return err == nil && x.HasTicket() && (len(e.gate.provisional) > 0 || e.cfg.Tickets.Find(x.Ticket) != nil)
+	return err == nil && x.HasTicket() && (len(e.gate.byRequest) > 0 || e.cfg.Tickets.Find(x.Ticket) != nil)
 }
 
 // listen makes the responder, at the first call of the Endpoint's, and reports
@@ -133,60 +119,21 @@ func (cfg *Config) early(e *Endpoint) func(netip.AddrPort, key.Agreement, []byte
 	}
 }
 
-// admit makes a provisional connection: "until then it replaces nothing, moves no
-// endpoint and runs no verb but Immediate's three".
-func (e *Endpoint) admit(now time.Duration, from netip.AddrPort, r *handshake.Result, answer []byte) bool {
-	c := &Conn{e: e, born: now}
-	if c.establish(r) != nil {
-		return false
-	}
-	c.phase = phaseProvisional
-	c.paths.current = from
-	c.provisional = &provisional{r.Request, append([]byte(nil), answer...), now, r.Validated}
-	e.gate.provisional[r.Request] = c
-	e.gate.count(c, 1)
-	e.timers.set(c, now+provisionalFor)
-	return true
-}
-
-// leaveGate ends the provisional state of c, proved or not.
-func (e *Endpoint) leaveGate(c *Conn) {
-	delete(e.gate.provisional, c.provisional.request)
-	e.gate.count(c, -1)
-	c.provisional = nil
-}
-
-// count adds d to the counts of provisional connections that c is in.
-func (g *gate) count(c *Conn, d int) {
-	from := prefix(c.paths.current)
-	count(g.crowd, from, d)
-	if !c.provisional.validated {
-		g.unvalidated += d
-		count(g.strangers, from, d)
-	}
-}
-
 // table is what the responder asks of our connections.
 type table struct{ e *Endpoint }
 
 // Stored implements handshake.Table.
 func (t table) Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte {
-	c := t.e.gate.provisional[request]
-	if c == nil || withoutZone(c.paths.current) != withoutZone(from) {
+	p := t.e.gate.byRequest[request]
+	if p == nil || withoutZone(p.from) != withoutZone(from) {
 		return nil
 	}
-	c.provisional.at = 0 // leaves a second time: no measure of the path any more
-	return c.provisional.answer
+	p.at = 0 // leaves a second time: no measure of the path any more
+	return p.answer
 }
 
 // Room implements handshake.Table.
-func (t table) Room(from netip.AddrPort, validated bool) bool {
-	g := &t.e.gate
-	if !validated && (g.unvalidated >= maxUnvalidated || g.strangers[prefix(from)] >= maxUnvalidatedPrefix) {
-		return false
-	}
-	return len(g.provisional) < maxProvisional && g.crowd[prefix(from)] < maxProvisionalPrefix
-}
+func (t table) Room(from netip.AddrPort, validated bool) bool { return t.e.gate.room(from, validated) }
 
 // Proved implements handshake.Table.
 func (t table) Proved(a netip.Addr) bool { return t.e.gate.proved[limit.Prefix(a)] > 0 }

@@ -78,8 +78,8 @@ func (k *knocker) data(answer []byte) []byte {
 // wantNothing wants a node without connections and timers.
 func (h *host) wantNothing() {
 	h.w.t.Helper()
-	if h.Len() != 0 || len(h.timers) != 0 || len(h.gate.provisional) != 0 || len(h.gate.crowd) != 0 || len(h.dials) != 0 {
-		h.w.t.Errorf("state left: %d connections, %d timers, %d provisional", h.Len(), len(h.timers), len(h.gate.provisional))
+	if h.Len() != 0 || len(h.timers) != 0 || len(h.gate.byRequest) != 0 || len(h.gate.crowd) != 0 || len(h.dials) != 0 {
+		h.w.t.Errorf("state left: %d connections, %d timers, %d provisional", h.Len(), len(h.timers), len(h.gate.byRequest))
 	}
 }
 
@@ -90,7 +90,7 @@ func TestProvisional(t *testing.T) {
 	node := listener(t)
 	k := node.knockFrom("198.51.100.2:40000", 1)
 	answer := node.give(k.from, k.complete())
-	if len(answer) == 0 || node.conns != 1 {
+	if len(answer) == 0 || node.Len() != 1 {
 		t.Fatal("no provisional connection")
 	}
 	sent := node.Stats().Sent
@@ -109,14 +109,14 @@ func TestProvisional(t *testing.T) {
 	if len(node.opened) != 1 || !node.opened[0].Proved() || len(node.messages) != 1 {
 		t.Error("the first Data did not prove the connection")
 	}
-	if len(node.gate.provisional) != 0 || len(node.gate.crowd) != 0 {
+	if len(node.gate.byRequest) != 0 || len(node.gate.crowd) != 0 {
 		t.Error("still provisional")
 	}
 
 	k = node.knockFrom("198.51.100.3:40000", 2)
 	answer = node.give(k.from, k.complete())
 	node.w.run(provisionalFor)
-	if node.conns != 1 || len(node.closed) != 0 {
+	if node.Len() != 1 || len(node.closed) != 0 {
 		t.Error("the provisional connection outlived its time, or the Handler heard of it")
 	}
 	if node.give(k.from, k.data(answer)) != nil || len(node.opened) != 1 {
@@ -138,7 +138,7 @@ func TestRepeatedComplete(t *testing.T) {
 	if node.give(elsewhere, complete) != nil {
 		t.Error("an answer to another source")
 	}
-	if node.conns != 1 {
+	if node.Len() != 1 {
 		t.Errorf("%d connections", node.conns)
 	}
 	first := k.data(answer)
@@ -150,7 +150,7 @@ func TestRepeatedComplete(t *testing.T) {
 	if node.give(k.from, complete) != nil {
 		t.Error("an answer after the connection was proved")
 	}
-	if node.conns != 1 || len(node.opened) != 1 {
+	if node.Len() != 1 || len(node.opened) != 1 {
 		t.Error("a second connection")
 	}
 	node.give(k.from, first)
@@ -192,14 +192,14 @@ func TestProvisionalLimit(t *testing.T) {
 	for i := range maxProvisional {
 		var request [32]byte
 		binary.BigEndian.PutUint32(request[:], uint32(i))
-		node.gate.provisional[request] = &Conn{}
+		node.gate.byRequest[request] = &provisional{}
 	}
 	k := node.knockFrom("198.51.100.2:40000", 1)
 	complete := k.complete()
 	if node.give(k.from, complete) != nil {
 		t.Error("room for one more")
 	}
-	delete(node.gate.provisional, [32]byte{})
+	delete(node.gate.byRequest, [32]byte{})
 	if node.give(k.from, complete) == nil {
 		t.Error("no room for the last")
 	}
@@ -337,7 +337,7 @@ func TestReplayedConversation(t *testing.T) {
 	if len(node.messages) != ups || len(device.messages) != downs {
 		t.Error("delivered twice")
 	}
-	if len(node.opened) != 1 || node.Len() != 1 || len(node.gate.provisional) != 0 {
+	if len(node.opened) != 1 || node.Len() != 1 || len(node.gate.byRequest) != 0 {
 		t.Errorf("%d connections opened, %d left", len(node.opened), node.Len())
 	}
 	if !d.Proved() || !n.Proved() {

@@ -63,7 +63,7 @@ func TestRubbishGetsSilence(t *testing.T) {
 		t.Errorf("%d packets for rubbish beside %d Challenges", sent, challenged)
 	}
 	t.Logf("%d Challenges to %d datagrams", challenged, count)
-	if node.Len() != conns || len(node.gate.provisional) != 0 || len(node.messages) != messages {
+	if node.Len() != conns || len(node.gate.byRequest) != 0 || len(node.messages) != messages {
 		t.Error("rubbish left state")
 	}
 	if _, err := d.Send(w.now, []byte("still here")); err != nil {
