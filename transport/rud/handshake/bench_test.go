@@ -34,14 +34,14 @@ func BenchmarkRubbish(b *testing.B) {
 	g.send(g.from, hello)
 	forged := slices.Clone(p)
 	forged[60] ^= 1
-	exchange := slices.Clone(hello)
-	exchange[16] = wire.TypeExchange
+	complete := slices.Clone(hello)
+	complete[16] = 1
 	for _, c := range []struct {
 		name string
 		p    []byte
 		o    handshake.Outcome
 	}{
-		{"type", exchange, handshake.BadType},
+		{"type", complete, handshake.BadType},
 		{"length", hello[:1199], handshake.BadLength},
 		{"limited", hello, handshake.Limited},
 		{"forged-value", forged, handshake.BadMAC},
@@ -94,6 +94,60 @@ func BenchmarkForgedSection(b *testing.B) {
 		}
 		p[84], p[85], p[86], p[87] = byte(n), byte(n>>8), byte(n>>16), byte(n>>24)
 		if _, _, o := g.r.Receive(g.now, g.from, p, out); o != handshake.BadSeal {
+			b.Fatalf("outcome %q", o)
+		}
+	}
+}
+
+// BenchmarkExchange is what an Exchange costs the responder: in doubt a Challenge,
+// then one agreement when the mezzanine is forged, and five agreements and two keys
+// when it opens. The initiator's part is not counted.
+func BenchmarkExchange(b *testing.B) {
+	run := func(b *testing.B, x *exchangeRig, next func() []byte, o handshake.Outcome) {
+		out := make([]byte, 0, wire.MaxPacket)
+		b.ReportAllocs()
+		for range b.N {
+			b.StopTimer()
+			x.after(4 * time.Millisecond) // 500 a second, and the memory of 25 slots
+			p := next()
+			b.StartTimer()
+			if _, _, got := x.r.Receive(x.now, x.from, p, out); got != o {
+				b.Fatalf("outcome %q", got)
+			}
+		}
+	}
+	b.Run("challenged", func(b *testing.B) {
+		x := newExchangeRig(b, unlimited)
+		x.busy = true
+		run(b, x, func() []byte { return x.skewed(0) }, handshake.Challenged)
+	})
+	b.Run("forged", func(b *testing.B) {
+		x := newExchangeRig(b, unlimited)
+		run(b, x, func() []byte {
+			p := x.skewed(0)
+			p[120] ^= 1
+			return p
+		}, handshake.BadSeal)
+	})
+	b.Run("immediate", func(b *testing.B) {
+		x := newExchangeRig(b, unlimited)
+		run(b, x, func() []byte { return x.skewed(0) }, handshake.Completed)
+	})
+	b.Run("ticketed", func(b *testing.B) {
+		x := newExchangeRig(b, unlimited)
+		run(b, x, func() []byte { return x.holder(x.ticket()).Next(x.now) }, handshake.Completed)
+	})
+}
+
+// BenchmarkImmediate is a whole Immediate, both sides.
+func BenchmarkImmediate(b *testing.B) {
+	x := newExchangeRig(b, unlimited)
+	b.ReportAllocs()
+	for b.Loop() {
+		x.after(4 * time.Millisecond)
+		i := x.dialler()
+		answer, _, _ := x.r.Receive(x.now, x.from, i.Next(x.now), nil)
+		if _, o := i.Receive(x.now, answer); o != handshake.Completed {
 			b.Fatalf("outcome %q", o)
 		}
 	}
