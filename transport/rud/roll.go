@@ -1,6 +1,7 @@
 package rud
 
 import (
+	"fmt"
 	"time"
 
 	"meshpresence/internal/key"
@@ -34,6 +35,9 @@ const (
 	rollTaken
 	rollOver
 )
+
+// Format shows no key.
+func (r rolling) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[rolling keys, redacted]") }
 
 // two reports whether the streams have two keys to open with.
 func (r *rolling) two() bool { return r.state >= rollOffered }

@@ -35,7 +35,7 @@ func (t *tape) Read(p []byte) (int, error) {
 func shows(v any) string {
 	var out bytes.Buffer
 	for _, verb := range "vsdxXqTtbcoOUeEfFgG" {
-		for _, flag := range []string{"", "+", "#", "-", " ", "0", "8.3"} {
+		for _, flag := range []string{"", "+", "#", " "} {
 			fmt.Fprintf(&out, "%"+flag+string(verb)+"\n", v)
 		}
 	}
