@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
 
@@ -213,6 +214,33 @@ func TestForgedExchangesLeaveRoom(t *testing.T) {
 	if node.gate.unvalidated != 0 || len(node.gate.strangers) != 0 {
 		t.Error("counts are left")
 	}
+}
+
+// What a forged Exchange can make us keep is small: 2,048 of them are 2 MiB.
+func TestProvisionalMemory(t *testing.T) {
+	node := oldNode(t)
+	const count = 128
+	var packets [count][]byte
+	for i := range packets {
+		packets[i] = node.exchangeFrom("198.51.100.2:40000", uint64(i), "").first()
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i, p := range packets {
+		node.Receive(node.w.now, mustAddr(fmt.Sprintf("10.1.%d.1:1", i/maxUnvalidatedPrefix)), p)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if len(node.gate.byRequest) != count {
+		t.Fatalf("%d provisional connections", len(node.gate.byRequest))
+	}
+	each := int64(after.HeapAlloc-before.HeapAlloc) / count
+	t.Logf("%d bytes each", each)
+	if each > 2048 {
+		t.Errorf("%d bytes each", each)
+	}
+	runtime.KeepAlive(packets)
 }
 
 // A replayed Exchange runs its verb once: the same bytes from the same source get

@@ -13,8 +13,8 @@ import (
 
 // provisional is a connection whose initiator has not sent Data yet: what it takes
 // to make one, and no Conn. Its keys are expanded for each packet under its id, of
-// which only the initiator knows: thousands of them, made by forged Exchanges, take
-// a tenth of the memory of connections.
+// which only the initiator knows. Attack: forged Exchanges make thousands; each takes
+// 1 KiB.
 type provisional struct {
 	result *handshake.Result
 	answer []byte         // the ResponderComplete, resent byte for byte

@@ -86,8 +86,9 @@ func (s *introduced) wantSilence(what string, c *Conn) {
 	c.Close(s.now)
 }
 
-// A ticket is issued, carried, redeemed once, and another expires.
-func TestTicketFromIssueToExpiry(t *testing.T) {
+// A ticket is issued, carried, redeemed once, another expires, and what the first made is
+// rekeyed: its keys owe the ticket nothing then.
+func TestTicketFromIssueToRekey(t *testing.T) {
 	s := introduce(t)
 	ticket := s.carry(1)
 	to := Target{To: s.bob.addr, Ticket: ticket}
@@ -115,6 +116,15 @@ func TestTicketFromIssueToExpiry(t *testing.T) {
 	s.alice.fast = -2 * time.Minute // her clock does not know
 	s.wantSilence("expired", s.alice.dial(Target{To: s.bob.addr, Ticket: expired}))
 	s.alice.fast = 0
+
+	if err := c.Roll(s.now); err != nil {
+		t.Fatal(err)
+	}
+	s.run(time.Second)
+	if c.KeyAge(s.now) > time.Second || b.KeyAge(s.now) > time.Second {
+		t.Errorf("keys of %v and %v", c.KeyAge(s.now), b.KeyAge(s.now))
+	}
+	s.wantTalk(c, b)
 }
 
 // Who has no ticket for a device that does not listen hears nothing: not by First
