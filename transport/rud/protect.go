@@ -1,8 +1,6 @@
 package rud
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
 
@@ -23,14 +21,20 @@ type scratch struct {
 	clear [wire.SizeOneTimeID + wire.SizeHeader]byte
 	block [wire.SizeHeader]byte
 	nonce [wire.SizeNonce]byte
+	awake awake
 }
 
 // protection is the keys of one direction of a stream, under the id of its
 // receiver. It never prints them.
 type protection struct {
-	id     wire.ID
-	header cipher.Block
-	packet cipher.AEAD
+	id   wire.ID
+	keys *keys
+
+	// The ciphers, while this is awake.
+	expanded
+	home  *protection // this one while it has a place in awake, and not for a copy of it
+	place int32
+	used  bool // since the hand of awake passed
 }
 
 // Format shows the id and never the keys.
@@ -38,17 +42,20 @@ func (p protection) Format(f fmt.State, _ rune) {
 	fmt.Fprintf(f, "[keys of stream %v, redacted]", p.id)
 }
 
-// newProtection makes the ciphers. The header's is AES-256 whatever the suite.
+// newProtection takes the keys; the first packet makes the ciphers.
 func newProtection(suite wire.Suite, id wire.ID, header, packet key.Secret) (protection, error) {
-	block, err := aes.NewCipher(header[:])
-	if err != nil {
-		return protection{}, fmt.Errorf("make header cipher: %w", err)
+	if !handshake.Offered(suite) {
+		return protection{}, fmt.Errorf("make ciphers: suite %v is not offered", suite)
 	}
-	aead, err := handshake.NewAEAD(suite, &packet)
-	if err != nil {
-		return protection{}, fmt.Errorf("make packet cipher: %w", err)
+	return protection{id: id, keys: &keys{suite, header, packet}}, nil
+}
+
+// ready makes the ciphers if there are none.
+func (p *protection) ready(s *scratch) {
+	if p.home != p {
+		s.awake.wake(p)
 	}
-	return protection{id: id, header: block, packet: aead}, nil
+	p.used = true
 }
 
 // begin starts a packet in the scratch: id and header in clear. The body is
@@ -72,6 +79,7 @@ func (p *protection) seal(s *scratch, b []byte) []byte { return p.sealAfter(s, b
 
 // sealAfter is seal of a packet whose id as sent has n bytes.
 func (p *protection) sealAfter(s *scratch, b []byte, n int) []byte {
+	p.ready(s)
 	body := n + wire.SizeHeader
 	binary.BigEndian.PutUint32(s.nonce[wire.SizeNonce-4:], binary.BigEndian.Uint32(b[n:]))
 	b = p.packet.Seal(b[:body], s.nonce[:], b[body:], b[:body])
@@ -88,6 +96,7 @@ func (p *protection) readHeader(s *scratch, packet []byte) (wire.Header, error) 
 
 // readHeaderAfter is readHeader of a packet whose id as sent has n bytes.
 func (p *protection) readHeaderAfter(s *scratch, packet []byte, n int) (wire.Header, error) {
+	p.ready(s)
 	p.header.Decrypt(s.block[:], packet[n:n+wire.SizeHeader])
 	return wire.ParseHeader(&s.block)
 }

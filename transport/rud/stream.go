@@ -75,6 +75,7 @@ type Stream struct {
 
 	// Recovery.
 	backoff uint8         // PTOs since the last acknowledgement
+	told    uint32        // newest number that the peer acknowledged
 	frameAt time.Duration // the last frame packet left
 	lossAt  time.Duration // the next packet counts as lost
 
@@ -170,6 +171,8 @@ func (s *Stream) free(e *Endpoint) {
 	s.outbox.free(&e.buffers)
 	s.flight.drop()
 	s.unlisten()
+	e.scratch.awake.drop(&s.in)
+	e.scratch.awake.drop(&s.out)
 	s.in, s.out, s.other = protection{}, protection{}, nil
 	s.acks = acks{}
 	s.lossAt = 0

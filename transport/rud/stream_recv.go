@@ -73,7 +73,7 @@ func (s *Stream) onKeys(now time.Duration, other bool) {
 
 // try opens a packet with one of the stream's keys.
 func (s *Stream) try(now time.Duration, p *protection, packet []byte, n int) (h wire.Header, plain []byte, ok bool) {
-	if p.packet == nil || n == wire.SizeID && wire.ID(packet[:wire.SizeID]) != p.id {
+	if p.keys == nil || n == wire.SizeID && wire.ID(packet[:wire.SizeID]) != p.id {
 		return h, nil, false
 	}
 	mem := &s.c.e.scratch

@@ -51,7 +51,7 @@ type job struct {
 // due returns what the stream sends next: the oldest lost packet, else a new
 // piece.
 func (s *Stream) due() (j job, ok bool) {
-	if s.out.packet == nil || s.stuck() {
+	if s.out.keys == nil || s.stuck() {
 		return j, false
 	}
 	if j.lost = s.flight.firstLost(); j.lost >= 0 {
