@@ -45,10 +45,9 @@
 //
 // What a mode gives: in all of them both prove their static keys by the time the
 // first Data opens, and the secret has e*f in it, so that keys stolen later open
-// nothing. Until then the responder has proved nothing to itself: with s_R stolen
-// anyone's Exchange can be made, for es and ss need no other key of ours. What an
-// Exchange carries is secret under s_R alone, so a key stolen later opens that too.
-// Hence only messages that may run twice, for anybody, with nothing in them.
+// nothing. Before that, who has stolen s_R can make anyone's Exchange, for es and ss
+// need no other key of the responder's, and can read what any Exchange carried.
+// Hence only messages that may run twice, for anybody, with no secret in them.
 //
 // # Key schedule
 //
@@ -74,6 +73,39 @@
 //	    then                secret = key("RUD1 data"); ck, e_I and f_R are dropped
 //
 // Data keys come from the secret: [Keys], [Roll].
+//
+// # Suites
+//
+//	byte   curve (L)     AEAD of sections and data   header key
+//	0x11   X25519 (32)   AES-256-GCM                 AES-256
+//	0x12   X25519 (32)   ChaCha20-Poly1305           AES-256
+//	0x21   X448 (56)     AES-256-GCM                 AES-256
+//	0x22   X448 (56)     ChaCha20-Poly1305           AES-256
+//
+// All keys have 32 bytes, nonces 12 and tags 16; H is SHA-256 and a key of X448 is
+// its u alone. The initiator names one suite, and a responder that does not offer
+// it, or has no static key of the curve, is silent: nothing is negotiated, so there
+// is nothing to talk down. The byte is in the first packet, which h1 is the hash of,
+// in the Challenge and in the Complete; ResponderComplete names none, its key does.
+//
+// OURS: an initiator prefers AES where the processor has it ([Preferred]), because
+// both are as strong and AES without its instructions is slow and leaks its key to
+// the cache. The curve is that of the responder's key, if it is known, and X25519
+// otherwise: a fingerprint does not say which of a node's keys Challenges will show.
+//
+// A responder has a static key of X25519 and may have one of X448; a generation has
+// a k_R of each, all fixed together, X448's made when a Hello or a deferred Exchange
+// first asks for it. A Complete under a curve that the generation never showed is
+// stale.
+//
+// A point is what RFC 7748 section 5 makes of its bytes: reduced, and the unused bit
+// of X25519 ignored. But the bytes as sent are what is hashed, pinned and compared,
+// so another writing of a key is another key, and who changes one in flight ends the
+// handshake. An agreement of all zeros aborts, whoever chose the point.
+//
+// OURS: expect of an X448 key. Its fingerprint covers a byte that RUD does not carry,
+// the sign of v. An initiator that does not know it takes v for even, and a quiet
+// responder answers to both.
 //
 // # The initiator
 //
