@@ -1,6 +1,7 @@
 package handshake_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 func BenchmarkHello(b *testing.B) {
 	for _, size := range []int{wire.SmallPacket, wire.MaxPacket} {
 		b.Run(map[int]string{548: "548", 1200: "1200"}[size], func(b *testing.B) {
-			g := newRig(b, func(c *handshake.ResponderConfig) { c.Rate, c.Burst = 1e9, 1e9 })
+			g := newRig(b, unlimited)
 			hello := modelHello(size, g.draw(8), make([]byte, 32))
 			out := make([]byte, 0, wire.MaxPacket)
 			b.ReportAllocs()
@@ -59,27 +60,31 @@ func BenchmarkRubbish(b *testing.B) {
 }
 
 // BenchmarkResponderComplete is what a connection costs the responder: four
-// agreements, two keys made, two seals. The Hello and the initiator's part are
+// agreements, one key made, two seals. The Hello and the initiator's part are
 // not counted.
 func BenchmarkResponderComplete(b *testing.B) {
-	g := newRig(b, func(c *handshake.ResponderConfig) { c.Rate, c.Burst = 1e9, 1e9 })
-	out := make([]byte, 0, wire.MaxPacket)
-	b.ReportAllocs()
-	for range b.N {
-		b.StopTimer()
-		g.after(time.Millisecond)
-		p := g.complete(g.initiator())
-		b.StartTimer()
-		if _, _, o := g.r.Receive(g.now, g.from, p, out); o != handshake.Completed {
-			b.Fatalf("outcome %q", o)
-		}
+	for _, suite := range modelSuites {
+		b.Run(fmt.Sprintf("%#x", byte(suite)), func(b *testing.B) {
+			g := newSuiteRig(b, suite, unlimited)
+			out := make([]byte, 0, wire.MaxPacket)
+			b.ReportAllocs()
+			for range b.N {
+				b.StopTimer()
+				g.after(time.Millisecond)
+				p := g.complete(g.machine())
+				b.StartTimer()
+				if _, _, o := g.r.Receive(g.now, g.from, p, out); o != handshake.Completed {
+					b.Fatalf("outcome %q", o)
+				}
+			}
+		})
 	}
 }
 
 // BenchmarkForgedSection is what a Complete costs with a valid value and a
 // section that does not open: the dearest rubbish there is.
 func BenchmarkForgedSection(b *testing.B) {
-	g := newRig(b)
+	g := newRig(b, unlimited)
 	f := g.forger()
 	p := append(append(modelHead(f.id, f.value), g.draw(32)...), make([]byte, 548-116)...)
 	out := make([]byte, 0, wire.MaxPacket)
@@ -155,10 +160,14 @@ func BenchmarkImmediate(b *testing.B) {
 
 // BenchmarkFirstContact is a whole First Contact, both sides.
 func BenchmarkFirstContact(b *testing.B) {
-	g := newRig(b, func(c *handshake.ResponderConfig) { c.Rate, c.Burst = 1e9, 1e9 })
-	b.ReportAllocs()
-	for b.Loop() {
-		g.after(time.Millisecond)
-		g.finish(g.initiator())
+	for _, suite := range modelSuites {
+		b.Run(fmt.Sprintf("%#x", byte(suite)), func(b *testing.B) {
+			g := newSuiteRig(b, suite, unlimited)
+			b.ReportAllocs()
+			for b.Loop() {
+				g.after(time.Millisecond)
+				g.finish(g.machine())
+			}
+		})
 	}
 }
