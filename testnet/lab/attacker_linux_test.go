@@ -69,14 +69,16 @@ func (a *attacker) finish() {
 	a.s.t.Helper()
 	a.settle()
 	back := make(chan struct{}, 1)
+	// From a network that nobody else comes from: its bucket is full.
 	a.s.finishes++
-	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(a.s.finishes)}), 9)
-	a.s.cloud.Stranger(netip.PrefixFrom(from.Addr(), 32), func([]byte) {
+	from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{100, byte(64 + a.s.finishes>>8), byte(a.s.finishes), 1}), 9)
+	leave := a.s.cloud.Stranger(netip.PrefixFrom(from.Addr(), 32), func([]byte) {
 		select {
 		case back <- struct{}{}:
 		default:
 		}
 	})
+	defer leave()
 	a.s.cloud.Send(lab.AppendUDP(nil, from, a.to, hello(wire.SmallPacket, 0)))
 	a.sent++
 	select {

@@ -27,9 +27,10 @@ type route struct {
 func NewCloud(seed uint64) *Cloud { return &Cloud{seed: seed} }
 
 // Stranger has a function take what is sent to a prefix, as an attacker who speaks
-// for all of it. The packet is lent.
-func (c *Cloud) Stranger(prefix netip.Prefix, take func(packet []byte)) {
+// for all of it, until leave is called. The packet is lent.
+func (c *Cloud) Stranger(prefix netip.Prefix, take func(packet []byte)) (leave func()) {
 	c.route(route{prefix: prefix, to: take})
+	return func() { c.unroute(nil, func(p netip.Prefix) bool { return p == prefix }) }
 }
 
 func (c *Cloud) route(r route) {
@@ -39,7 +40,7 @@ func (c *Cloud) route(r route) {
 	slices.SortStableFunc(c.routes, func(a, b route) int { return b.prefix.Bits() - a.prefix.Bits() })
 }
 
-// unroute forgets a wire's prefixes that are wanted gone.
+// unroute forgets those prefixes of a wire, or of strangers, that are wanted gone.
 func (c *Cloud) unroute(w *Wire, gone func(netip.Prefix) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

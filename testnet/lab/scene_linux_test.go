@@ -80,7 +80,7 @@ var (
 )
 
 // sceneLimit bounds a scenario, on a machine that is busy.
-const sceneLimit = 3 * time.Minute
+const sceneLimit = 4 * time.Minute
 
 // scene is a node in the middle of a Cloud.
 type scene struct {
@@ -235,7 +235,13 @@ func (s *scene) says(p *lab.Process, text string) {
 // eventually waits for a condition that has no signal.
 func (s *scene) eventually(what string, ok func() bool) {
 	s.t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
+	s.looks(10*time.Millisecond, what, ok)
+}
+
+// looks is eventually for what is not to be asked often.
+func (s *scene) looks(every time.Duration, what string, ok func() bool) {
+	s.t.Helper()
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !ok() {
 		select {
