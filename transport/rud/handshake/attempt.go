@@ -176,11 +176,11 @@ func sectionSize(s wire.Suite, size int) int {
 
 // complete tries a ResponderComplete "against every Complete sent in the
 // attempt; the first that opens wins", and against every Exchange.
-func (i *Initiator) complete(a *attempt, p []byte) (*Result, Outcome) {
+func (i *Initiator) complete(now time.Time, a *attempt, p []byte) (*Result, Outcome) {
 	o := BadType // nothing was sent that it answers
 	for _, c := range a.sealed() {
 		var result *Result
-		if result, o = i.finish(c, p); o == Completed {
+		if result, o = i.finish(now, c, p); o == Completed {
 			i.current, i.old = nil, nil
 			return result, o
 		}
@@ -199,10 +199,13 @@ func (a *attempt) sealed() (all []*pending) {
 }
 
 // finish tries a ResponderComplete on a copy of the transcript.
-func (i *Initiator) finish(c *pending, p []byte) (*Result, Outcome) {
+func (i *Initiator) finish(now time.Time, c *pending, p []byte) (*Result, Outcome) {
 	r, err := wire.ParseResponderComplete(p, i.suite.id, len(c.packet))
 	if err != nil {
 		return nil, outcomeOf(err)
+	}
+	if !i.answers.spend(now, 1, maxAnswers) {
+		return nil, TooMany
 	}
 	t := c.t
 	// <- e

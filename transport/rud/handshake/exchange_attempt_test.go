@@ -226,6 +226,7 @@ func TestForgedAnswerToExchange(t *testing.T) {
 	copy(other, answer[:8])
 	x.give(i, other, handshake.BadSeal)
 	for at := range answer {
+		x.now = x.now.Add(time.Second / 100)
 		flipped := slices.Clone(answer)
 		flipped[at] ^= 0x40
 		if res, o := i.Receive(x.now, flipped); res != nil {
@@ -237,6 +238,35 @@ func TestForgedAnswerToExchange(t *testing.T) {
 	}
 	long := append(slices.Clone(answer), make([]byte, 1201-len(answer))...)
 	x.give(i, long, handshake.BadLength)
+	x.give(i, answer, handshake.Completed)
+}
+
+// Whoever sees our handshake id sends answers without end: a hundred a second are
+// tried, and the true one is, when it comes again.
+func TestForgedAnswersWithoutEnd(t *testing.T) {
+	x := newExchangeRig(t)
+	i := x.dialler()
+	p := i.Next(x.now)
+	answer, _, o := x.send(x.from, p)
+	want(t, o, handshake.Completed)
+	forged := slices.Clone(answer)
+	tried := 0
+	for n := range 1000 {
+		forged[20] = byte(n)
+		forged[60] ^= 1
+		switch _, o := i.Receive(x.now, forged); o {
+		case handshake.BadSeal:
+			tried++
+		case handshake.TooMany:
+		default:
+			t.Fatalf("outcome %q", o)
+		}
+	}
+	if tried != 100 {
+		t.Errorf("%d tried", tried)
+	}
+	x.give(i, answer, handshake.TooMany)
+	x.after(time.Second)
 	x.give(i, answer, handshake.Completed)
 }
 

@@ -109,24 +109,6 @@ func (m *exchangeMemory) rise(now int64) {
 	}
 }
 
-// budget counts what goes to the curve in a second.
-type budget struct {
-	since time.Time
-	spent int
-}
-
-// spend takes cost of this second's budget, when it has that much.
-func (b *budget) spend(now time.Time, cost int) bool {
-	if now.Sub(b.since) >= time.Second {
-		*b = budget{since: now}
-	}
-	if b.spent+cost > exchangeRate {
-		return false
-	}
-	b.spent += cost
-	return true
-}
-
 // costOf is what an Exchange of the curve takes of the budget.
 func costOf(c key.Curve) int {
 	if c == key.X448 {

@@ -110,7 +110,7 @@ func TestBudget(t *testing.T) {
 	now := time.Now()
 	var b budget
 	spend := func(cost int) (n int) {
-		for b.spend(now, cost) {
+		for b.spend(now, cost, exchangeRate) {
 			n++
 		}
 		return n

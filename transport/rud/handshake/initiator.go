@@ -23,6 +23,11 @@ const (
 	fullTries     = 2                      // unanswered first packets of 1200 before the ones of 548
 )
 
+// maxAnswers is how many ResponderCompletes are tried in a second, against each
+// packet that they may answer. Attack: whoever sees our handshake id can send answers
+// without end, and each costs us two agreements a packet.
+const maxAnswers = 100
+
 // maxChallenges is how many Challenges of an attempt get a Complete. Attack:
 // whoever sees our Hello can answer it without end, and each answer costs us
 // three agreements.
@@ -41,6 +46,7 @@ type Initiator struct {
 	jitter *rand.Rand
 	size   int // of first packets: 548 once those of 1200 went unanswered
 
+	answers budget   // of ResponderCompletes tried
 	current *attempt // nil when done
 	old     *attempt // the one before, while it is listened to
 }
@@ -153,7 +159,7 @@ func (i *Initiator) Receive(now time.Time, p []byte) (*Result, Outcome) {
 	case kind == wire.TypeChallenge && a == i.current:
 		return nil, i.challenge(now, a, p)
 	case kind == wire.TypeResponderComplete:
-		return i.complete(a, p)
+		return i.complete(now, a, p)
 	}
 	return nil, BadType
 }

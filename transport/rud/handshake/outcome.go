@@ -29,7 +29,7 @@ const (
 	Full                       // the memory of e_I is full until the next slot
 	BadHash                    // initiator: answers no first packet of this attempt
 	NotPinned                  // initiator: s_R is not the pinned key, or not accepted
-	TooMany                    // initiator: a fifth Challenge in an attempt
+	TooMany                    // initiator: a fifth Challenge in an attempt, or answers without end
 	BadKey                     // an agreement gave all zeros
 	BadSeal                    // the section did not open
 	BadBody                    // what the section holds is not allowed

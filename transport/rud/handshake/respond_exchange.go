@@ -49,7 +49,7 @@ func (r *Responder) exchange(now time.Time, from netip.AddrPort, p, out []byte) 
 	if o != Completed {
 		return out, nil, o
 	}
-	if !r.budget.spend(now, costOf(s.curve)) {
+	if !r.budget.spend(now, costOf(s.curve), exchangeRate) {
 		return r.deferred(now, from, s, &x, p, out)
 	}
 	opened, o := r.openExchange(&x, s, ticket)
@@ -93,7 +93,7 @@ func (r *Responder) doubts(now time.Time, slot int64, from netip.AddrPort) bool 
 // nobody who does not know its key; a Hello says so in expect, an Exchange in its
 // mezzanine.
 func (r *Responder) deferred(now time.Time, from netip.AddrPort, s *suite, x *wire.Exchange, p, out []byte) ([]byte, *Result, Outcome) {
-	if r.cfg.Quiet && (x.HasTicket() || !r.budget.spend(now, costOf(s.curve)) || !r.knowsUs(x, s)) {
+	if r.cfg.Quiet && (x.HasTicket() || !r.budget.spend(now, costOf(s.curve), exchangeRate) || !r.knowsUs(x, s)) {
 		return out, nil, NotExpected
 	}
 	answer, o := r.challenge(now, from, s, x.ID, p, out)
