@@ -65,10 +65,16 @@ func (k *knocker) data(answer []byte) []byte {
 	if o != handshake.Completed {
 		k.t.Fatalf("the ResponderComplete: %v", o)
 	}
+	return firstData(k.t, r)
+}
+
+// firstData makes the first data packet of a handshake.
+func firstData(t *testing.T, r *handshake.Result) []byte {
+	t.Helper()
 	header, packet := r.SendKeys()
 	p, err := newProtection(r.Suite, r.PeerID, header, packet)
 	if err != nil {
-		k.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var s scratch
 	h := wire.Header{Number: 1, Flags: wire.FlagFinal}
