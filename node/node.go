@@ -263,6 +263,9 @@ func (n *Node) listen() (err error) {
 		Rate: n.cfg.HandshakeRate, Wall: n.wall, Busy: n.overrun, Early: n.early,
 		Send: n.port.Send, Handler: n,
 	})
+	if err == nil {
+		n.ep.Advance(time.Now()) // its first two minutes begin, and not with the first device
+	}
 	return err
 }
 
