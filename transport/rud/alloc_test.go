@@ -58,17 +58,22 @@ func (q *queue) pop() []byte {
 	return q.buf[i][:q.size[i]]
 }
 
-func newLoop(t testing.TB) *loop {
+func newLoop(t testing.TB) *loop { return newLoopOf(t, wire.SuiteX25519AESGCM) }
+
+func newLoopOf(t testing.TB, suite wire.Suite) *loop {
 	l := &loop{now: time.Unix(1_800_000_000, 0), answer: &mute{}, from: scriptHere, at: scriptThere}
-	static := newStatic(t, 2)
+	static, long, pin := newStatic(t, 2), static448(t, 2), newStatic(t, 2).Public()
+	if suite.KeySize() == key.SizeX448 {
+		pin = long.Public()
+	}
 	var err error
-	if l.node, err = NewEndpoint(Config{Static: static, Listen: true, Send: l.down.push, Handler: l.answer, Rand: newSeeded(1)}); err != nil {
+	if l.node, err = NewEndpoint(Config{Static: static, Static448: long, Listen: true, Send: l.down.push, Handler: l.answer, Rand: newSeeded(1)}); err != nil {
 		t.Fatal(err)
 	}
-	if l.device, err = NewEndpoint(Config{Static: newStatic(t, 3), Send: l.up.push, Handler: &mute{}, Rand: newSeeded(2)}); err != nil {
+	if l.device, err = NewEndpoint(Config{Static: newStatic(t, 3), Static448: static448(t, 3), Send: l.up.push, Handler: &mute{}, Rand: newSeeded(2)}); err != nil {
 		t.Fatal(err)
 	}
-	if l.d, err = l.device.Dial(l.now, Target{To: l.at, Pin: handshake.Pin{Key: static.Public()}}); err != nil {
+	if l.d, err = l.device.Dial(l.now, Target{To: l.at, Pin: handshake.Pin{Key: pin}, Suite: suite}); err != nil {
 		t.Fatal(err)
 	}
 	for range 4 {
