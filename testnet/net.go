@@ -30,6 +30,8 @@ type testnet struct {
 	links []*joint
 
 	phone, laptop, tablet, witness *device
+
+	air air // the laptop's networks
 }
 
 // site is one node and what it takes to start it again.
@@ -248,14 +250,31 @@ func (n *testnet) newDevice(name string, at *site) (*device, error) {
 }
 
 func (n *testnet) dial(p *client.Profile, name string, at *site) (*device, error) {
-	c, err := client.Dial(p, client.Config{
+	d := &device{name: name, net: n}
+	return d, n.open(d, p, at)
+}
+
+// open gives a device a client at a site. The laptop roams, and looks after its
+// connection once an hour: what it notices sooner, it was told.
+func (n *testnet) open(d *device, p *client.Profile, at *site) (err error) {
+	cfg := client.Config{
 		Node: at.node.DeviceAddress(), Heartbeat: heartbeat, Listen: "127.0.0.1:0",
-		Log: n.log.With("device", name),
-	})
-	if err != nil {
-		return nil, err
+		Log: n.log.With("device", d.name),
 	}
-	return &device{name: name, client: c, net: n}, nil
+	if d.name == "laptop" {
+		cfg.Heartbeat, cfg.Ports = time.Hour, n.air.open
+	}
+	d.client, err = client.Dial(p, cfg)
+	return err
+}
+
+// reopen gives a device that was closed another client.
+func (n *testnet) reopen(d *device, at *site) error {
+	p, err := client.OpenProfile(d.client.Profile().Dir())
+	if err != nil {
+		return err
+	}
+	return n.open(d, p, at)
 }
 
 // watchers are the devices that watch, the witness last.

@@ -19,6 +19,7 @@ type round struct {
 	out    *report
 	posts  int
 	newest map[string]string // hash of the newest status, by label
+	missed bool              // something never came: the rest is not waited for as long
 }
 
 // once runs one round and returns the exit code.
@@ -50,6 +51,8 @@ func (r *round) play(ctx context.Context) error {
 	}{
 		{"the phone publishes 10 store updates and 10 events", r.publishAll},
 		{"the laptop's socket is closed and reopened on another port; 5 events more", r.moveLaptop},
+		{"the laptop is away; its network ends in the middle of the 16 packets with what it missed, and it goes on at another socket", r.moveInTheMiddle},
+		{"node B starts again, and tells the laptop", r.restartB},
 		{"node C stops without warning; 5 events more; the tablet finds node A", r.stopC},
 		{"node C starts again on its directory", r.restartC},
 	}
@@ -81,7 +84,10 @@ func (r *round) moveLaptop(ctx context.Context) error {
 	if err := r.net.laptop.client.Rebind(ctx); err != nil {
 		return err
 	}
-	return r.events(ctx, 5)
+	if err := r.events(ctx, 5); err != nil {
+		return err
+	}
+	return r.handshakes(ctx, r.net.laptop, 1)
 }
 
 func (r *round) stopC(ctx context.Context) error {
@@ -119,10 +125,15 @@ func (r *round) events(ctx context.Context, n int) error {
 // settle waits until what is wanted arrived, and a little longer for what should
 // not. What is missing shows in the count.
 func (r *round) settle(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, slack)
+	patience := slack
+	if r.missed {
+		patience = 2 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if !r.ledger.complete(ctx) {
-		r.out.say("waited %s for what is missing", slack)
+		r.missed = true
+		r.out.say("waited %s for what is missing", patience)
 		return
 	}
 	select {
@@ -132,8 +143,10 @@ func (r *round) settle(ctx context.Context) {
 }
 
 // event posts one queued event that the laptop and the tablet are to get.
-func (r *round) event(ctx context.Context) error {
-	receipt, err := r.post(ctx, client.Post{})
+func (r *round) event(ctx context.Context) error { return r.eventOf(ctx, client.Post{}) }
+
+func (r *round) eventOf(ctx context.Context, p client.Post) error {
+	receipt, err := r.post(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -157,7 +170,10 @@ func (r *round) update(ctx context.Context, label string) error {
 
 func (r *round) post(ctx context.Context, p client.Post) (client.Receipt, error) {
 	r.posts++
-	p.Data = fmt.Appendf(nil, "post %d", r.posts)
+	copy(p.Data, fmt.Appendf(nil, "post %d", r.posts))
+	if len(p.Data) == 0 {
+		p.Data = fmt.Appendf(nil, "post %d", r.posts)
+	}
 	phone := r.net.phone
 	r.ledger.posting(string(p.Data), sent{at: time.Now(), publisher: phone.name, from: phone.site()})
 	ctx, cancel := context.WithTimeout(ctx, slack)
