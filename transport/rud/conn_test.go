@@ -53,8 +53,10 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	s.c.paths.value = [16]byte{0xee, 0xee, 0xee}
 	secret := scriptResult(true).Secret
 	header, packet := scriptResult(true).SendKeys()
+	s.c.main.other = &otherKeys{protection: s.c.main.in}
+	s.c.roll = &rolling{other: secret}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
-		for _, x := range []any{s.c, s.c.main.in, &s.c.main.out, s.e, slog.AnyValue(s.c)} {
+		for _, x := range []any{s.c, &s.c.main, *s.c.main.other, s.c.roll, s.e.oneTime, s.c.main.in, &s.c.main.out, s.e, slog.AnyValue(s.c)} {
 			got := fmt.Sprintf(verb, x)
 			for _, key := range [][]byte{secret[:4], header[:4], packet[:4], s.c.reset[:4], s.c.paths.value[:4]} {
 				for _, form := range []string{fmt.Sprintf("%x", key), strings.Trim(fmt.Sprintf("%d", key), "[]"), strings.Trim(fmt.Sprintf("%#v", key), "[]byte{}")} {

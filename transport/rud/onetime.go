@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"meshpresence/transport/rud/wire"
@@ -30,6 +31,11 @@ type blinded struct {
 type oneTimeKey struct {
 	block cipher.Block
 	out   int // streams that issued a set
+}
+
+// Format shows that it is there and never the key.
+func (k oneTimeKey) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte("[one-time id key, redacted]"))
 }
 
 // AskOneTime asks the peer for one-time ids of this stream: from the first set on

@@ -216,6 +216,11 @@ func (c *Conn) onOther(now time.Duration) {
 	}
 	c.newKeys(now)
 	c.endRoll(now)
+	// The initiator needs a packet under the new keys to forget the old ones; when
+	// nothing else is under way it is an empty frame, sent until acknowledged.
+	if c.main.outbox.len() < frameWindow {
+		c.main.outbox.add(&c.e.buffers, nil, wire.FlagFinal)
+	}
 }
 
 // onNew takes note of a packet that the keys in use opened while there are others:
@@ -260,7 +265,7 @@ func (c *Conn) forgetKeys() {
 		return
 	}
 	for s := range c.keyed {
-		s.other = nil
+		s.dropOther()
 	}
 	c.roll = nil
 }

@@ -32,6 +32,9 @@ type script struct {
 	closed   []Reason
 
 	onMessage func(c *Conn, m Message)
+
+	index int // of the next frame that tell writes
+	streamNotes
 }
 
 type sentPacket struct {

@@ -173,7 +173,8 @@ func (s *Stream) free(e *Endpoint) {
 	s.unlisten()
 	e.scratch.awake.drop(&s.in)
 	e.scratch.awake.drop(&s.out)
-	s.in, s.out, s.other = protection{}, protection{}, nil
+	s.dropOther()
+	s.in, s.out = protection{}, protection{}
 	s.acks = acks{}
 	s.lossAt = 0
 	s.unblind()

@@ -131,7 +131,15 @@ func (s *Stream) renewAt() time.Duration {
 // forgetID retires the last id: packets under it are silence.
 func (s *Stream) forgetID() {
 	s.unlist(s.other.id)
-	s.other = nil
+	s.dropOther()
+}
+
+// dropOther forgets the other keys.
+func (s *Stream) dropOther() {
+	if s.other != nil {
+		s.c.e.scratch.awake.drop(&s.other.protection)
+		s.other = nil
+	}
 }
 
 // newID draws an id that nobody here has.

@@ -49,6 +49,7 @@ type host struct {
 	onOpened  func(c *Conn)
 	onClosed  func(c *Conn)
 	onMessage func(c *Conn, m Message)
+	streamNotes
 }
 
 type flown struct {
