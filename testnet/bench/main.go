@@ -76,6 +76,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err = run(ctx, o, os.Stdout)
 	stop()
+	if errors.Is(err, context.Canceled) {
+		complain(errors.New("interrupted"))
+	}
 	if err != nil {
 		complain(err)
 	}
@@ -146,7 +149,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	show := newTable(out)
 	if o.json {
 		enc := json.NewEncoder(out)
-		show = report{row: func(r row) { _ = enc.Encode(r) }, say: func(string, ...any) {}, end: func() {}}
+		show = report{row: func(r row) { _ = enc.Encode(r) }, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }, end: func() {}}
 	}
 	defer show.end()
 	return measure(ctx, o, show)

@@ -172,7 +172,10 @@ func (l *lab) alternate(ctx context.Context, all ...*contender) error {
 	for i := range l.o.rounds + 1 {
 		for _, c := range all {
 			r, err := c.timed()
-			if err = errors.Join(err, ctx.Err()); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
 				return err
 			}
 			if i > 0 {
