@@ -131,7 +131,7 @@ func twoWays(t *testing.T, device, node *peer, d, c *rud.Conn, count int, limit 
 	sizes := []int{10, 300, 1155, 1156, 4000, whole, 60}
 	feed := func(p *peer, c *rud.Conn, parity int) {
 		go func() {
-			for i := 0; i < count; {
+			for i := 0; i < count && time.Since(begin) < limit; {
 				p.do(func(now time.Time) {
 					for i < count {
 						size := min(sizes[(i+3*parity)%len(sizes)], c.MaxPayload())

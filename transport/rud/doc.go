@@ -166,7 +166,9 @@
 // are lost both ways (N1). OURS: a lone packet leaves twice from the second PTO on.
 // An acknowledgement measures the round trip by the newest packet it speaks of;
 // after a silent PTO it may have been lost before and come in a later packet, and
-// counts as at most srtt + var.
+// counts as at most srtt + var. One that is new and only of packets that were sent
+// again since says that the round trip is longer: at least what passed since the
+// next one left.
 //
 // Congestion, for each path: window from 10 packets, one more for each acknowledged
 // until the first loss, then one more per window; at loss halved, at most once for

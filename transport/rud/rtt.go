@@ -25,6 +25,13 @@ func (r *roundTrip) sample(d time.Duration) {
 // would lengthen the next one's.
 func (r *roundTrip) doubtful(d time.Duration) { r.sample(min(d, r.srtt()+r.variation)) }
 
+// least takes in that the round trip is at least so long.
+func (r *roundTrip) least(d time.Duration) {
+	if d > r.srtt() {
+		r.sample(min(d, 4*r.pto()))
+	}
+}
+
 // srtt returns the smoothed estimate.
 func (r *roundTrip) srtt() time.Duration {
 	if r.smoothed == 0 {

@@ -6,6 +6,8 @@ import (
 
 // onAck takes what the peer says of our packets.
 func (s *Stream) onAck(now time.Duration, t told) {
+	fresh := t.newest > s.told
+	s.told = max(s.told, t.newest)
 	if t.newest == 0 || len(s.flight.sent) == 0 {
 		return
 	}
@@ -22,10 +24,25 @@ func (s *Stream) onAck(now time.Duration, t told) {
 		s.onArrived(now, s.flight.take(i), arrived, full, t.newest)
 	}
 	if !news {
+		if fresh {
+			s.onLate(now, t.newest)
+		}
 		return
 	}
 	s.backoff = 0
 	s.detectLoss(now)
+}
+
+// onLate takes an acknowledgement that is new and speaks only of packets that were
+// sent again more than once since: the round trip is longer than was thought, or no
+// acknowledgement would ever be of a packet still outstanding.
+func (s *Stream) onLate(now time.Duration, newest uint32) {
+	for i := range s.flight.sent {
+		if r := &s.flight.sent[i]; r.number > newest && r.path == s.c.paths.epoch {
+			s.c.rtt.least(now - r.at)
+			return
+		}
+	}
 }
 
 // onArrived takes one record off that is acknowledged, under its own number or,
@@ -44,6 +61,9 @@ func (s *Stream) onArrived(now time.Duration, r record, arrived, full bool, newe
 			}
 		}
 	} else {
+		if own && r.before == newest {
+			s.c.rtt.least(now - r.at) // its first copy took longer
+		}
 		s.flight.needless(r.past)
 		s.c.e.stats.Needless++
 	}

@@ -1,0 +1,416 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"meshpresence/internal/key"
+	"meshpresence/transport/rud"
+	"meshpresence/transport/rud/handshake"
+)
+
+// capture keeps what passes the tap, in order.
+type capture struct{ packets []Packet }
+
+func record(n *Net) *capture {
+	c := new(capture)
+	n.Tap(func(_ time.Time, p Packet) bool {
+		p.Data = slices.Clone(p.Data)
+		c.packets = append(c.packets, p)
+		return true
+	})
+	return c
+}
+
+// opens reports whether a packet opens a handshake: 16 zeros.
+func opens(p Packet) bool { return len(p.Data) > 16 && [16]byte(p.Data) == [16]byte{} }
+
+// A5: "each of 10k captured datagrams sent again, late up to 5 s, reordered within
+// 2048: 0 second deliveries; 0 false drops inside the window; side effect count 1".
+func TestA5Replay(t *testing.T) {
+	const frames = 5000 // a packet each way
+	Scenario(t, 1, func(t *testing.T, n *Net) {
+		device, node, d, c := pair(t, n)
+		tape := record(n)
+		ran := make(map[string]int)
+		node.do(func(time.Time) {
+			node.onMessage = func(_ time.Time, _ *rud.Conn, m rud.Message) { ran[string(m.Payload)]++ }
+		})
+		again := func() { // everything of the last 5 s, shuffled, from where it came
+			list := tape.packets
+			tape.packets = nil
+			rng := n.Rand(fmt.Sprint("replay ", len(list)))
+			for _, i := range rng.Perm(len(list)) {
+				for range 1 + rng.IntN(2) {
+					n.Inject(list[i].From, list[i].To, list[i].Data, time.Duration(rng.Int64N(int64(5*time.Second))))
+				}
+			}
+		}
+		total := 0
+		for i := range frames {
+			device.do(func(now time.Time) { _, _ = d.Send(now, text(2*i, 50)) })
+			node.do(func(now time.Time) { _, _ = c.Send(now, text(2*i+1, 50)) })
+			time.Sleep(5 * time.Millisecond)
+			if i%200 == 199 {
+				total += len(tape.packets)
+				again()
+			}
+		}
+		total += len(tape.packets)
+		again()
+		time.Sleep(20 * time.Second)
+		once(t, node, frames, 0)
+		once(t, device, frames, 1)
+		var a, b rud.Stats
+		node.do(func(time.Time) { a = node.ep.Stats() })
+		device.do(func(time.Time) { b = device.ep.Stats() })
+		t.Logf("%d captured; %d and %d replays found, %d and %d dropped", total, a.Replayed, b.Replayed, a.Dropped, b.Dropped)
+		for p, count := range ran {
+			if count != 1 {
+				t.Errorf("%.9q ran %d times", p, count)
+			}
+		}
+		if a.Resent+b.Resent != 0 {
+			t.Errorf("%d packets sent again: one was dropped inside the window", a.Resent+b.Resent)
+		}
+		if a.Unknown+b.Unknown+a.Dropped+b.Dropped != 0 {
+			t.Errorf("not opened: %+v, %+v", a, b)
+		}
+		if got := total; got < 9900 {
+			t.Errorf("%d packets captured", got)
+		}
+	})
+}
+
+// A5: packets late up to 5 s and overtaken by up to 2048 others are not dropped for
+// it.
+func TestA5LateInsideTheWindow(t *testing.T) {
+	Scenario(t, 2, func(t *testing.T, n *Net) {
+		device, node, d, _ := pair(t, n)
+		late := usual
+		late.Reorder, late.Hold = 0.1, 5*time.Second
+		device.host.SetLinks(late, usual)
+		const frames = 500
+		sent := 0
+		for sent < frames {
+			device.do(func(now time.Time) {
+				if _, err := d.Send(now, text(2*sent, 50)); err == nil {
+					sent++
+				}
+			})
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		once(t, node, frames, 0)
+		node.do(func(time.Time) {
+			if s := node.ep.Stats(); s.Dropped != 0 {
+				t.Errorf("%d packets inside the window dropped", s.Dropped)
+			}
+		})
+	})
+}
+
+// A5: "replayed first flights": no second connection, no second run of the verb.
+func TestA5FirstFlightsAgain(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		Scenario(t, 2, func(t *testing.T, n *Net) {
+			ran := 0
+			node := start(t, n.Internet().Host("node", "192.0.2.1"), ":6770", func(cfg *rud.Config) {
+				cfg.Early = func(time.Time, netip.AddrPort, key.Agreement, []byte, int) []byte { ran++; return []byte("answer") }
+			})
+			host := n.Internet().Host("device", "198.51.100.2")
+			host.SetLink(usual)
+			device := start(t, host, ":0")
+			tape := record(n)
+			node.do(node.ep.Advance)    // its clock begins with the first call
+			time.Sleep(5 * time.Minute) // the first slots after boot answer no Exchange
+			device.do(func(now time.Time) {
+				target := rud.Target{To: node.addr(false), Pin: handshake.Pin{Key: node.static.Public()}, FirstContact: first}
+				if !first {
+					target.Early = []byte("question")
+				}
+				if _, err := device.ep.Dial(now, target); err != nil {
+					t.Error(err)
+				}
+			})
+			node.until("open", 10*time.Second, func() bool { return len(node.conns) == 1 })
+			time.Sleep(time.Second)
+			was := tape.packets
+			attacker := at("203.0.113.66:666")
+			for range 50 {
+				for _, p := range was {
+					if p.To.Addr() != node.host.Addr(false) {
+						continue
+					}
+					n.Inject(p.From, p.To, p.Data, 0)
+					n.Inject(attacker, p.To, p.Data, 0)
+				}
+				time.Sleep(700 * time.Millisecond)
+			}
+			time.Sleep(time.Minute)
+			node.do(func(time.Time) {
+				if len(node.conns) != 1 || node.ep.Len() != 1 {
+					t.Errorf("%d opened, %d kept", len(node.conns), node.ep.Len())
+				}
+				if !first && ran != 1 {
+					t.Errorf("the early verb ran %d times", ran)
+				}
+				if node.conns[0].Path().Addr() == attacker.Addr() {
+					t.Error("the path is the attacker's")
+				}
+			})
+			device.do(func(time.Time) {
+				if len(device.closed) != 0 {
+					t.Errorf("closed: %v", device.closed)
+				}
+			})
+		})
+	}
+}
+
+// thief holds every packet of the device for some milliseconds and sends a copy
+// from its own address first.
+type thief struct {
+	on      bool
+	addr    netip.AddrPort
+	relays  bool // answers of the device to challenges leave from the thief's address, too
+	started map[netip.AddrPort]bool
+}
+
+func steal(n *Net, device, node *peer) *thief {
+	th := &thief{addr: at("203.0.113.66:666")}
+	host := device.host.Addr(false)
+	n.Tap(func(_ time.Time, p Packet) bool {
+		switch {
+		case !th.on:
+			return true
+		case p.From.Addr() == host && p.To.Addr() == node.host.Addr(false):
+			n.Inject(th.addr, p.To, p.Data, 0)
+			n.Inject(p.From, p.To, p.Data, 5*time.Millisecond)
+			return false
+		case th.relays && p.To == th.addr: // what the node sends to the thief reaches the device
+			n.Inject(p.From, device.addr(false), p.Data, 0)
+			return false
+		}
+		return true
+	})
+	return th
+}
+
+// A6: "copy newest datagram from attacker address, racing the true one: no switch
+// before challenge answered by key holder; <= 3x bytes misdirected; true path back
+// within 1 RTT + 1 s".
+func TestA6PathTheft(t *testing.T) {
+	Scenario(t, 3, func(t *testing.T, n *Net) {
+		device, node, d, c := pair(t, n)
+		th := steal(n, device, node)
+		l := watch(n, node)
+		stolen := Traffic{} // what the thief sent, which no tap sees
+		th.on = true
+		for i := range 200 {
+			p := text(i, 200)
+			device.send(d, p)
+			stolen.add(len(p) + 45)
+			node.do(func(now time.Time) { _, _ = c.Send(now, text(i, 300)) })
+			time.Sleep(50 * time.Millisecond)
+			node.do(func(time.Time) {
+				if c.Path().Addr() == th.addr.Addr() {
+					t.Fatal("the path was stolen")
+				}
+			})
+		}
+		got := l.to[th.addr]
+		t.Logf("%d bytes misdirected for %d copied", got.Bytes, stolen.Bytes)
+		if got.Bytes > 3*stolen.Bytes {
+			t.Errorf("%d bytes misdirected for %d", got.Bytes, stolen.Bytes)
+		}
+		if len(node.moved) != 0 {
+			t.Errorf("%d moves", len(node.moved))
+		}
+		device.until("everything all the same", 5*time.Second, func() bool { return len(device.got) == 200 })
+	})
+}
+
+// A6 by a thief on the path, who also brings the challenge to the device and its
+// answer back: the key holder answered, so the path moves; and it is the device's
+// again within a round trip and a second of the end.
+func TestA6PathTheftByRelay(t *testing.T) {
+	Scenario(t, 3, func(t *testing.T, n *Net) {
+		device, node, d, c := pair(t, n)
+		th := steal(n, device, node)
+		th.relays, th.on = true, true
+		for i := range 40 {
+			device.send(d, text(i, 200))
+			time.Sleep(50 * time.Millisecond)
+		}
+		was := false
+		node.do(func(time.Time) { was = c.Path().Addr() == th.addr.Addr() })
+		th.on = false
+		begin := device.send(d, text(1000, 200))
+		back := node.until("the true path", 10*time.Second, func() bool { return c.Path() == device.addr(false) })
+		t.Logf("stolen: %v; back after %v", was, back.Sub(begin))
+		if back.Sub(begin) > 1050*time.Millisecond {
+			t.Errorf("the true path is back after %v", back.Sub(begin))
+		}
+		p := text(1001, 300)
+		node.send(c, p)
+		device.until("delivery", time.Second, device.has(p))
+	})
+}
+
+// A7: "forge 1 packet in 100% / 10% of 16-packet datagrams: delivery resumes <= 3
+// RTT after injection stops; 10% case still delivers 100% within 10 s". A forger
+// who only adds packets changes nothing; one who replaces them costs a round trip.
+func TestA7Poison(t *testing.T) {
+	for _, share := range []float64{1, 0.1} {
+		for _, replace := range []bool{false, true} {
+			t.Run(fmt.Sprintf("share=%v,replace=%v", share, replace), func(t *testing.T) {
+				Scenario(t, 2, func(t *testing.T, n *Net) { poison(t, n, share, replace) })
+			})
+		}
+	}
+}
+
+func poison(t *testing.T, n *Net, share float64, replace bool) {
+	device, node, _, c := pair(t, n)
+	rng := n.Rand("poison")
+	f := &forger{n: n, rng: rng, share: share, replace: replace, host: node.host.Addr(false)}
+	n.Tap(f.tap)
+	var worst time.Duration
+	for i := range 40 {
+		p := text(i, whole)
+		f.next()
+		begin := node.send(c, p)
+		worst = max(worst, device.until("16 packets", 10*time.Second, device.has(p)).Sub(begin))
+		time.Sleep(200 * time.Millisecond)
+	}
+	f.share = 0
+	deliver := func(i, size int) time.Duration {
+		p := text(i, size)
+		begin := node.send(c, p)
+		return device.until("delivery", 10*time.Second, device.has(p)).Sub(begin)
+	}
+	small, large := deliver(98, 300), deliver(99, whole)
+	t.Logf("slowest %v with %d forged packets, then %v and %v", worst, f.forged, small, large)
+	// The window that forged packets halved takes its time to grow again.
+	if small > 150*time.Millisecond || large > 500*time.Millisecond {
+		t.Errorf("%v and %v when the injection had stopped", small, large)
+	}
+	if !replace && worst > 150*time.Millisecond {
+		t.Errorf("packets beside cost %v", worst)
+	}
+	device.do(func(time.Time) {
+		if s := device.ep.Stats(); s.Dropped != uint64(f.forged) || len(device.got) != 42 {
+			t.Errorf("%d dropped of %d forged, %d delivered", s.Dropped, f.forged, len(device.got))
+		}
+	})
+}
+
+// forger forges one packet of a share of the datagrams.
+type forger struct {
+	n       *Net
+	rng     *rand.Rand
+	share   float64
+	replace bool
+	host    netip.Addr
+	at      int // which packet from now, -1 for none
+	forged  int
+}
+
+func (f *forger) next() {
+	f.at = -1
+	if f.rng.Float64() < f.share {
+		f.at = f.rng.IntN(16)
+	}
+}
+
+func (f *forger) tap(_ time.Time, p Packet) bool {
+	if p.From.Addr() != f.host || len(p.Data) < 1000 {
+		return true
+	}
+	f.at--
+	if f.at != -1 {
+		return true
+	}
+	f.forged++
+	fake := slices.Clone(p.Data)
+	for i := 24; i < len(fake); i++ { // the id and header block are copied
+		fake[i] = byte(f.rng.Uint32())
+	}
+	f.n.Inject(p.From, p.To, fake, 0)
+	return !f.replace
+}
+
+// A8: a device that is authenticated and acknowledges nothing: "capped", and others
+// notice nothing.
+func TestA8WithheldAcknowledgements(t *testing.T) {
+	Scenario(t, 2, func(t *testing.T, n *Net) {
+		devices, node := crowd(t, n, 2, usual)
+		bad, good := devices[0], devices[1]
+		_, cb := bad.connect(node)
+		_, cg := good.connect(node)
+		bad.host.SetLinks(Link{Down: true}, usual)
+		accepted, refused := 0, 0
+		before := n.Total().Bytes
+		for i := range 600 {
+			node.do(func(now time.Time) {
+				p := text(i, 4000)
+				if _, err := cb.Send(now, p); err == nil {
+					accepted += len(p)
+				} else {
+					refused++
+				}
+			})
+			p := text(i, 300)
+			begin := node.send(cg, p)
+			if took := good.until("the other's", time.Second, good.has(p)).Sub(begin); took > 30*time.Millisecond {
+				t.Errorf("the other waited %v", took)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		bytes := n.Total().Bytes - before
+		t.Logf("%d bytes accepted, %d refused, %d bytes sent in a minute", accepted, refused, bytes)
+		if accepted > 53130 {
+			t.Errorf("%d bytes held for a device that acknowledges nothing", accepted)
+		}
+	})
+}
+
+// A8: an authenticated device that probes from ever new addresses: no path moves,
+// and each address gets at most 3 times what came from it.
+func TestA8Probes(t *testing.T) {
+	Scenario(t, 2, func(t *testing.T, n *Net) {
+		device, node, d, c := pair(t, n)
+		l := watch(n, node)
+		node.do(func(time.Time) {
+			node.onMessage = func(now time.Time, c *rud.Conn, m rud.Message) {
+				if m.Probe {
+					_, _ = c.SendProbe(now, m.From, text(0, 1000))
+				}
+			}
+		})
+		home := device.addr(false)
+		for i := range 200 {
+			device.host.Move(n.Internet(), fmt.Sprintf("198.51.101.%d", 1+i))
+			device.do(func(now time.Time) { _, _ = d.SendProbe(now, node.addr(false), text(i, 20)) })
+			time.Sleep(30 * time.Millisecond)
+			device.host.Move(n.Internet(), home.Addr().String())
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(time.Minute)
+		for addr, out := range l.to {
+			if addr != home && out.Bytes > 3*l.from[addr].Bytes {
+				t.Errorf("%d bytes to %v for %d", out.Bytes, addr, l.from[addr].Bytes)
+			}
+		}
+		node.do(func(time.Time) {
+			if len(node.moved) != 0 || c.Path() != home {
+				t.Errorf("%d moves, path %v", len(node.moved), c.Path())
+			}
+		})
+	})
+}
