@@ -9,10 +9,6 @@ import (
 	"meshpresence/transport/rud/wire"
 )
 
-// sizeClear is what is authenticated beside the body: the id as sent and the
-// header block in clear.
-const sizeClear = wire.SizeID + wire.SizeHeader
-
 // scratch is the memory that sealing and opening need, shared by all connections
 // of an Endpoint: one packet is sealed at a time, and one opened.
 type scratch struct {
@@ -69,15 +65,13 @@ func beginOneTime(s *scratch, id *[wire.SizeOneTimeID]byte, h *wire.Header) []by
 	return h.Append(append(s.seal[:0], id[:]...))
 }
 
-// seal ends the packet that begin started and returns it, in the scratch.
+// sealAfter ends the packet that begin started, whose id as sent has n bytes, and
+// returns it, in the scratch.
 //
 //	AEAD nonce = 8 zero bytes | packet number; AAD = stream id as sent | the 16
 //	header bytes in clear; then the header is one block of AES-256.
 //
 // The number is the header's own, and the caller never uses one twice.
-func (p *protection) seal(s *scratch, b []byte) []byte { return p.sealAfter(s, b, wire.SizeID) }
-
-// sealAfter is seal of a packet whose id as sent has n bytes.
 func (p *protection) sealAfter(s *scratch, b []byte, n int) []byte {
 	p.ready(s)
 	body := n + wire.SizeHeader
@@ -88,26 +82,16 @@ func (p *protection) sealAfter(s *scratch, b []byte, n int) []byte {
 	return b
 }
 
-// readHeader decrypts the header of a packet of at least MinData bytes. Before
-// the tag opens it serves only to find the nonce.
-func (p *protection) readHeader(s *scratch, packet []byte) (wire.Header, error) {
-	return p.readHeaderAfter(s, packet, wire.SizeID)
-}
-
-// readHeaderAfter is readHeader of a packet whose id as sent has n bytes.
+// readHeaderAfter decrypts the header of a packet of at least MinData bytes, whose id
+// as sent has n bytes. Before the tag opens it serves only to find the nonce.
 func (p *protection) readHeaderAfter(s *scratch, packet []byte, n int) (wire.Header, error) {
 	p.ready(s)
 	p.header.Decrypt(s.block[:], packet[n:n+wire.SizeHeader])
 	return wire.ParseHeader(&s.block)
 }
 
-// unseal opens the body of the packet whose header readHeader read last. The
+// unsealAfter opens the body of the packet whose header readHeaderAfter read last. The
 // plaintext is in the scratch; the packet is left as it was.
-func (p *protection) unseal(s *scratch, packet []byte, number uint32) ([]byte, error) {
-	return p.unsealAfter(s, packet, wire.SizeID, number)
-}
-
-// unsealAfter is unseal of a packet whose id as sent has n bytes.
 func (p *protection) unsealAfter(s *scratch, packet []byte, n int, number uint32) ([]byte, error) {
 	body := n + wire.SizeHeader
 	copy(s.clear[:], packet[:n])

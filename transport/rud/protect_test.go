@@ -15,6 +15,20 @@ import (
 	"meshpresence/transport/rud/wire"
 )
 
+// sizeClear is what is authenticated beside the body under a plain id.
+const sizeClear = wire.SizeID + wire.SizeHeader
+
+// seal, readHeader and unseal are of packets under a plain id.
+func (p *protection) seal(s *scratch, b []byte) []byte { return p.sealAfter(s, b, wire.SizeID) }
+
+func (p *protection) readHeader(s *scratch, packet []byte) (wire.Header, error) {
+	return p.readHeaderAfter(s, packet, wire.SizeID)
+}
+
+func (p *protection) unseal(s *scratch, packet []byte, number uint32) ([]byte, error) {
+	return p.unsealAfter(s, packet, wire.SizeID, number)
+}
+
 var allSuites = []wire.Suite{wire.SuiteX25519AESGCM, wire.SuiteX25519ChaCha20, wire.SuiteX448AESGCM, wire.SuiteX448ChaCha20}
 
 // static448 is the X448 key of a seed.
