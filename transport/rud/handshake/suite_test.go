@@ -237,3 +237,17 @@ func TestQuietBySuite(t *testing.T) {
 		g.drop(g.from, modelHello(548, g.draw(8), modelExpect(bits[:])), handshake.NotExpected)
 	}
 }
+
+// "A Hello answered" allocates nothing in any suite, but for the first of a curve in
+// two minutes; nor does one of a suite that is not offered.
+func TestHelloAllocatesNothingInAnySuite(t *testing.T) {
+	for _, suite := range append([]modelSuite{0x31}, modelSuites...) {
+		g := newSuiteRig(t, 0x21, unlimited)
+		hello := modelHelloOf(suite, 548, g.draw(8), make([]byte, 32))
+		out := make([]byte, 0, wire.MaxPacket)
+		g.r.Receive(g.now, g.from, hello, out)
+		if n := testing.AllocsPerRun(100, func() { g.r.Receive(g.now, g.from, hello, out) }); n != 0 {
+			t.Errorf("suite %#x: %v allocations", byte(suite), n)
+		}
+	}
+}
