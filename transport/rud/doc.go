@@ -164,9 +164,9 @@
 // long 14 times, then doubling up to 8 s: two packets in two PTOs are less than the
 // least window, and doubling at once had 16 packets take a minute where bursts of 3
 // are lost both ways (N1). OURS: a lone packet leaves twice from the second PTO on.
-// An acknowledgement measures the round trip by the newest packet it speaks of;
-// after a silent PTO it may have been lost before and come in a later packet, and
-// counts as at most srtt + var. One that is new and only of packets that were sent
+// An acknowledgement measures the round trip by the newest packet it speaks of. One
+// in a frame's packet may repeat what was lost before, and counts as at most
+// srtt + var. One that is new and only of packets that were sent
 // again since says that the round trip is longer: at least what passed since the
 // next one left.
 //

@@ -4,8 +4,10 @@ import (
 	"time"
 )
 
-// onAck takes what the peer says of our packets.
-func (s *Stream) onAck(now time.Duration, t told) {
+// onAck takes what the peer says of our packets. It is prompt in a packet of its
+// own, which left within ackDelay of the newest it speaks of; in any other it may
+// repeat what was lost.
+func (s *Stream) onAck(now time.Duration, t told, prompt bool) {
 	fresh := t.newest > s.told
 	s.told = max(s.told, t.newest)
 	if t.newest == 0 || len(s.flight.sent) == 0 {
@@ -21,16 +23,32 @@ func (s *Stream) onAck(now time.Duration, t told) {
 			continue
 		}
 		news = true
-		s.onArrived(now, s.flight.take(i), arrived, full, t.newest)
+		was := s.flight.take(i)
+		s.measure(now, &was, t.newest, arrived, prompt)
+		s.onArrived(now, was, arrived, full)
 	}
 	if !news {
-		if fresh {
+		if fresh && prompt {
 			s.onLate(now, t.newest)
 		}
 		return
 	}
 	s.backoff = 0
 	s.detectLoss(now)
+}
+
+// measure takes the round trip from the newest packet of an acknowledgement.
+func (s *Stream) measure(now time.Duration, r *record, newest uint32, arrived, prompt bool) {
+	took := now - r.at
+	switch {
+	case r.path != s.c.paths.epoch || r.aside:
+	case arrived && r.number == newest && prompt:
+		s.c.rtt.sample(took)
+	case arrived && r.number == newest:
+		s.c.rtt.doubtful(took)
+	case !arrived && r.before == newest && prompt:
+		s.c.rtt.least(took) // its first copy left before that
+	}
 }
 
 // onLate takes an acknowledgement that is new and speaks only of packets that were
@@ -47,23 +65,11 @@ func (s *Stream) onLate(now time.Duration, newest uint32) {
 
 // onArrived takes one record off that is acknowledged, under its own number or,
 // when arrived is false, under the one its piece had before.
-func (s *Stream) onArrived(now time.Duration, r record, arrived, full bool, newest uint32) {
+func (s *Stream) onArrived(now time.Duration, r record, arrived, full bool) {
 	own := r.path == s.c.paths.epoch && !r.aside
 	if arrived {
 		s.flight.best = max(s.flight.best, r.order)
-		if own && r.number == newest {
-			// After a silent PTO this may be an acknowledgement that was lost
-			// before, and came in a later packet.
-			if s.backoff == 0 {
-				s.c.rtt.sample(now - r.at)
-			} else {
-				s.c.rtt.doubtful(now - r.at)
-			}
-		}
 	} else {
-		if own && r.before == newest {
-			s.c.rtt.least(now - r.at) // its first copy took longer
-		}
 		s.flight.needless(r.past)
 		s.c.e.stats.Needless++
 	}

@@ -42,7 +42,7 @@ func (s *Stream) receive(now time.Duration, from netip.AddrPort, packet []byte, 
 	gap := h.Number != s.window.Newest()+1
 	s.window.Commit(h.Number)
 	opened := c.confirm(now, h.Number)
-	s.onAck(now, ack)
+	s.onAck(now, ack, h.NoFrame() && !h.Probe())
 	c.onPath(now, s, from, &h, len(packet))
 	if opened {
 		c.e.cfg.Handler.Opened(c.e.now, c)
