@@ -131,17 +131,19 @@ func twoWays(t *testing.T, device, node *peer, d, c *rud.Conn, count int, limit 
 	sizes := []int{10, 300, 1155, 1156, 4000, whole, 60}
 	feed := func(p *peer, c *rud.Conn, parity int) {
 		go func() {
+			var next []byte
 			for i := 0; i < count && time.Since(begin) < limit; {
 				p.do(func(now time.Time) {
-					for i < count {
-						size := min(sizes[(i+3*parity)%len(sizes)], c.MaxPayload())
-						if _, err := c.Send(now, text(2*i+parity, size)); err != nil {
+					for ; i < count; i, next = i+1, nil {
+						if next == nil {
+							next = text(2*i+parity, min(sizes[(i+3*parity)%len(sizes)], c.MaxPayload()))
+						}
+						if _, err := c.Send(now, next); err != nil {
 							return
 						}
-						i++
 					}
 				})
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(10 * time.Millisecond)
 			}
 		}()
 	}

@@ -274,12 +274,14 @@ func (p *peer) count(payload []byte) (n int) {
 
 // text makes a payload of n bytes that says which it is.
 func text(i, n int) []byte {
-	b := fmt.Appendf(nil, "%08d ", i)
-	for len(b) < n {
-		b = append(b, byte('a'+(i+len(b))%26))
-	}
-	return b[:max(n, 9)]
+	b := make([]byte, max(n, 9))
+	copy(b, fmt.Sprintf("%08d ", i))
+	copy(b[9:], letters[i%26:])
+	return b
 }
+
+// letters is longer than any frame.
+var letters = bytes.Repeat([]byte("abcdefghijklmnopqrstuvwxyz"), 1+(whole+52)/26)
 
 // whole is 16 packets of 1200 bytes.
 const whole = 16 * 1155
