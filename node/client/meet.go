@@ -10,6 +10,7 @@ import (
 	"meshpresence/internal/wall"
 	"meshpresence/node/mpp"
 	"meshpresence/node/registry"
+	"meshpresence/transport/rud/handshake"
 )
 
 // cardAge is how old a node's card may be where nothing confirms that it is the
@@ -72,6 +73,7 @@ func (c *Client) knownCard(l *link) *record.Fact {
 // of this link; without a Challenge, it is the node's that was known.
 func isCard(f *record.Fact, l *link) bool {
 	card, ok := f.Body.(*record.Node)
-	named := f.Author.Hash() == l.known.Node || l.conn.Card() != [32]byte{}
+	mode := l.conn.Mode()
+	named := f.Author.Hash() == l.known.Node || mode == handshake.FirstContact || mode == handshake.Deferred
 	return ok && named && slices.Contains(card.Agreements, l.conn.Peer())
 }
