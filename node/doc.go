@@ -44,7 +44,7 @@
 // Whoever copies keys/ is this node; whoever loses it has a new one. store/ comes
 // back from devices and other nodes.
 //
-//	keys/node.key, rud.key, reset.key   made at the first start
+//	keys/node.key, rud.key, rud448.key, reset.key   made when they are missing
 //	keys/realm.key   the realm's key, where this node began it; to be moved away
 //	keys/member      what admits this node to its realm
 //	keys/dropped     accounts that the operator dropped, a line each
@@ -93,6 +93,12 @@
 // what another node says of its own counts while its beacon is fresh. OURS: that
 // an attachment expired is remembered until the node starts again; a revocation
 // names hashes, so a revoked capability is listed like a revoked device.
+//
+// # Before anything is proved
+//
+// A device that knows the node's key asks with its first packet: a Heartbeat, an
+// EndpointRequest or a Resolve, and nothing else is answered there. It makes no
+// session, and the answer holds what the packet showed and the time.
 //
 // # After a restart
 //

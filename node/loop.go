@@ -123,6 +123,7 @@ func (n *Node) sweep(now time.Time) {
 	n.lapse(now)
 	n.closeSilent(now)
 	n.keepPeers(now)
+	n.forgetTickets(now)
 }
 
 // sweepSoon brings the next sweep forward: to this turn of the loop, unless one was

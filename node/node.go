@@ -88,6 +88,8 @@ type Node struct {
 	began     time.Time // the first sweep
 	parting   parting
 	remnants  remnants
+	tickets   *rud.Tickets
+	ticketsAt time.Time // when redeemed ones are forgotten again
 
 	// Between goroutines.
 	posts    chan func(now time.Time)
@@ -157,6 +159,9 @@ func assemble(cfg Config) (n *Node, err error) {
 	}
 	n.reg = registry.ForRealm(n.realm)
 	if err = n.load(); err != nil {
+		return nil, err
+	}
+	if err = n.openTickets(); err != nil {
 		return nil, err
 	}
 	if err = n.recall(); err != nil {
@@ -260,7 +265,7 @@ func (n *Node) listen() (err error) {
 	}
 	n.ep, err = rud.NewEndpoint(rud.Config{
 		Static: n.keys.rud, Static448: n.keys.rud448, Reset: n.keys.reset, Listen: true, Quiet: n.cfg.Quiet,
-		Rate: n.cfg.HandshakeRate, Wall: n.wall, Busy: n.overrun, Early: n.early,
+		Rate: n.cfg.HandshakeRate, Wall: n.wall, Busy: n.overrun, Early: n.early, Tickets: n.tickets,
 		Send: n.port.Send, Handler: n,
 	})
 	if err == nil {

@@ -16,6 +16,8 @@
 //	/f/KIND/OWNER[/SUB]          the fact with that record.Key, encoded;
 //	                             OWNER in base32, SUB in base64url
 //	/m/NAME                      a value of the node's own: a serial, a boot number
+//	/t/ID                        a ticket that was redeemed, ID in hexadecimal: when
+//	                             it expires
 //	/q/NUMBER                    a damaged entry, kept aside, never served
 //
 // Every value is

@@ -25,6 +25,8 @@ type Store struct {
 	requests chan *request
 	stopped  chan struct{} // closed when the writer has ended
 
+	redeeming sync.Mutex // one ticket at a time
+
 	damage      Damage
 	quarantined atomic.Int64
 }
