@@ -86,8 +86,7 @@ func (m *exchangeMemory) note(now int64, slot uint32, k mark) {
 	m.rise(now)
 	s := &m.sets[slot%exchangeSlots]
 	if s.slot != slot {
-		m.count -= s.count
-		s.reset(slot)
+		s.reset(slot) // it is below the floor, and rise emptied it
 	}
 	if s.add(k) {
 		m.count++

@@ -2,10 +2,12 @@ package handshake
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
 	"meshpresence/internal/key"
+	"meshpresence/internal/wall"
 )
 
 // "e_I are kept as 16 bytes of keyed hash: ... Exchange's for 25 slots": each in the
@@ -102,6 +104,41 @@ func TestExchangeMemoryFull(t *testing.T) {
 	}
 	if m.fresh(now+nearSlots+1, nearSlots+1, now) || !m.seen(now+1, h.mark(ephemeral(1))) {
 		t.Error("not the first slot was dropped")
+	}
+}
+
+// The responder of a full memory defers, and answers at once when slots are over.
+func TestFullExchangeMemoryDefers(t *testing.T) {
+	now := time.Now()
+	static, err := key.NewStatic(key.X25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	boot := now
+	clock := func() time.Time { return time.Unix(1_800_000_000, 0).Add(now.Sub(boot)) }
+	r, err := NewResponder(now, ResponderConfig{Statics: []*key.Static{static}, Wall: clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(30 * slotLength)
+	try := func() Outcome {
+		i, err := NewInitiator(now, InitiatorConfig{Mode: Immediate, Pin: Pin{Key: static.Public()}, Wall: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, o := r.Receive(now, netip.MustParseAddrPort("192.0.2.1:1"), i.Next(now), nil)
+		return o
+	}
+	slot := exchangeSlot(wall.Of(clock()))
+	for n := range maxExchanges {
+		r.exchanges.note(int64(slot), slot, r.memory.mark(ephemeral(n)))
+	}
+	if o := try(); o != Challenged {
+		t.Errorf("outcome %q of a full memory", o)
+	}
+	now = now.Add((nearSlots + 1) * slotLength)
+	if o := try(); o != Completed {
+		t.Errorf("outcome %q when the slots are over", o)
 	}
 }
 

@@ -98,6 +98,25 @@ func TestReplayAfterRestart(t *testing.T) {
 	}
 }
 
+// The same when our wall clock goes back after the restart: floor knows the time of
+// the start, however few slots ago the clock says it was.
+func TestReplayAfterRestartWhenOurClockGoesBack(t *testing.T) {
+	for _, back := range []time.Duration{slot, 12 * slot, 20 * slot, 30 * slot, time.Hour} {
+		x := newExchangeRig(t, unlimited)
+		p := x.skewed(0)
+		_, _, o := x.send(x.from, p)
+		want(t, o, handshake.Completed)
+		x.r = x.restarted()
+		x.skew = -back
+		for n := range 120 {
+			if _, _, o := x.send(x.from, p); o != handshake.Challenged {
+				t.Fatalf("%v back, replayed after %d slots: %q", back, n/2, o)
+			}
+			x.after(slot / 2)
+		}
+	}
+}
+
 // After a restart everybody is answered at once again, when it must be safe.
 func TestSettledAfterRestart(t *testing.T) {
 	for _, skew := range []int{-12, -1, 0, 1, 12} {
