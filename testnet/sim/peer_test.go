@@ -35,6 +35,8 @@ type peer struct {
 	moved  []time.Time
 	opened []time.Time
 
+	streamsClosed int
+
 	onMessage func(now time.Time, c *rud.Conn, m rud.Message)
 }
 
@@ -170,6 +172,13 @@ func (p *peer) Message(now time.Time, c *rud.Conn, m rud.Message) {
 func (p *peer) Closed(_ time.Time, _ *rud.Conn, r rud.Reason) { p.closed = append(p.closed, r) }
 
 func (p *peer) Moved(now time.Time, _ *rud.Conn) { p.moved = append(p.moved, now) }
+
+// Accept lets the peer open every stream.
+func (p *peer) Accept(time.Time, *rud.Conn, *rud.Stream, []byte) bool { return true }
+
+func (p *peer) StreamOpened(time.Time, *rud.Stream) {}
+
+func (p *peer) StreamClosed(time.Time, *rud.Stream) { p.streamsClosed++ }
 
 // do runs f in the peer's loop and waits for it.
 func (p *peer) do(f func(now time.Time)) {
