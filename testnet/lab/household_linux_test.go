@@ -59,3 +59,13 @@ func (s *scene) begun(from netip.Addr) int {
 		return err == nil
 	})
 }
+
+// socket is where the device sent to the node from last.
+func (d *device) socket() (at netip.AddrPort) {
+	for _, p := range d.wire.Seen() {
+		if p.Out && p.UDP() {
+			at = p.From
+		}
+	}
+	return at
+}
