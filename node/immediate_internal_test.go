@@ -20,6 +20,7 @@ type cord struct {
 	now      time.Time
 	node     *Node
 	device   *rud.Endpoint
+	static   *key.Static // the device's
 	conn     *rud.Conn
 	opened   bool
 	answers  []rud.Message
@@ -51,12 +52,15 @@ func (w *cord) Message(_ time.Time, _ *rud.Conn, m rud.Message) {
 	w.answers = append(w.answers, m)
 }
 
-func newCord(t *testing.T) *cord {
+func newCord(t *testing.T) *cord { return newCordAt(t, filepath.Join(t.TempDir(), "node")) }
+
+// newCordAt is newCord with a node's state directory.
+func newCordAt(t *testing.T, state string) *cord {
 	t.Helper()
 	w := &cord{t: t, now: time.Now()}
 	clock := func() time.Time { return w.now }
 	n, err := assemble(Config{
-		State: filepath.Join(t.TempDir(), "node"), PeerListen: []string{"/ip4/127.0.0.1/tcp/0"}, Wall: clock,
+		State: state, PeerListen: []string{"/ip4/127.0.0.1/tcp/0"}, Wall: clock,
 		Ports: func(string) (Port, error) { return w, nil },
 	})
 	if err != nil {
@@ -68,15 +72,23 @@ func newCord(t *testing.T) *cord {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.useKey(static)
+	n.ep.Receive(w.now, deviceAt, make([]byte, 1200)) // a stranger: the node's clock of handshakes begins
+	return w
+}
+
+// useKey makes the device one with that key.
+func (w *cord) useKey(static *key.Static) {
+	w.t.Helper()
+	var err error
+	w.static = static
 	w.device, err = rud.NewEndpoint(rud.Config{
-		Static: static, Handler: w, Wall: clock,
+		Static: static, Handler: w, Wall: func() time.Time { return w.now },
 		Send: func(_ netip.AddrPort, packet []byte) { w.toNode = append(w.toNode, append([]byte(nil), packet...)) },
 	})
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	n.ep.Receive(w.now, deviceAt, make([]byte, 1200)) // a stranger: the node's clock of handshakes begins
-	return w
 }
 
 func (w *cord) dial(early mpp.Message) {
@@ -147,5 +159,43 @@ func TestDeferredAnswersLater(t *testing.T) {
 	}
 	if len(w.answers) != 1 || w.answers[0].Early || w.conn.Mode() != handshake.Deferred {
 		t.Errorf("%d answers, %v", len(w.answers), w.conn.Mode())
+	}
+}
+
+// "the redeemer stores the id with Sync before answering": a ticket opens one
+// connection, also when the node started again in between.
+func TestTicketIsRedeemedOnce(t *testing.T) {
+	t.Parallel()
+	state := filepath.Join(t.TempDir(), "node")
+	w := newCordAt(t, state)
+	ticket := &handshake.Ticket{
+		ID: [16]byte{1}, Secret: key.NewSecret(), Initiator: w.static.Public(), Responder: w.node.keys.rud.Public(),
+		Expires: w.node.wall.Now() + 3600, Redeemer: handshake.ResponderRole,
+	}
+	redeem := func(w *cord, target rud.Target) bool {
+		t.Helper()
+		if err := w.node.tickets.Put(ticket, w.node.wall.Now()); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if w.conn, err = w.device.Dial(w.now, target); err != nil {
+			t.Fatal(err)
+		}
+		w.up()
+		w.down()
+		return w.opened
+	}
+	target := rud.Target{To: nodeAt, Ticket: ticket}
+	if !redeem(w, target) || w.conn.Mode() != handshake.Ticketed {
+		t.Fatal("the ticket opened nothing")
+	}
+	static := w.static
+	if err := w.node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := newCordAt(t, state)
+	again.useKey(static)
+	if redeem(again, target) {
+		t.Error("the ticket was redeemed again after a restart")
 	}
 }
