@@ -319,6 +319,12 @@ func send(t *testing.T, w *world, c *Conn, p []byte) {
 // A5 in the whole: every datagram of a conversation, handshake included, given
 // again to both sides, shuffled and late: nothing is delivered or made twice.
 func TestReplayedConversation(t *testing.T) {
+	for _, m := range []handshake.Mode{handshake.FirstContact, handshake.Immediate, handshake.Deferred} {
+		t.Run(m.String(), func(t *testing.T) { replayConversation(t, m) })
+	}
+}
+
+func replayConversation(t *testing.T, mode handshake.Mode) {
 	w := newWorld(t, 61)
 	type captured struct {
 		from, to netip.AddrPort
@@ -328,7 +334,17 @@ func TestReplayedConversation(t *testing.T) {
 	w.tap = func(from, to netip.AddrPort, p []byte) { all = append(all, captured{from, to, bytes.Clone(p)}) }
 	node := w.add("192.0.2.1:6770", true)
 	device := w.add("198.51.100.2:40000", false)
-	d, n := w.connect(device, node)
+	to := node.target()
+	to.FirstContact = mode == handshake.FirstContact
+	if mode == handshake.Immediate {
+		w.run(pastBoot)
+	}
+	d := device.dial(to)
+	w.until("open", time.Minute, func() bool { return len(node.opened) == 1 })
+	n := node.opened[0]
+	if d.Mode() != mode {
+		t.Fatal(d.Mode())
+	}
 	exchange(t, w, device, node, d, n, 50, time.Minute)
 	w.run(time.Second)
 	w.tap = nil

@@ -326,6 +326,56 @@ func TestSmallExchange(t *testing.T) {
 	}
 }
 
+// N1 for a device that has been here before, at 30% loss both ways: "99% <= 15 s",
+// and its first question is answered once, in the handshake or after it.
+func TestImmediateUnderLoss(t *testing.T) {
+	var took []time.Duration
+	modes := make(map[handshake.Mode]int)
+	for seed := range uint64(100) {
+		ask := &early{answer: []byte("there")}
+		w, device, node := meet(t, seed, ask.with)
+		node.onMessage = func(c *Conn, m Message) { send(t, w, c, ask.answer) }
+		w.loss = 0.3
+		to := node.target()
+		to.Early = []byte("where am I")
+		begin := w.now
+		c := device.dial(to)
+		w.until("the answer", time.Minute, func() bool { return len(device.messages) > 0 })
+		took = append(took, w.now.Sub(begin))
+		modes[c.Mode()]++
+		w.run(10 * time.Second)
+		if len(device.messages) != 1 || len(node.opened) != 1 || len(node.messages) > 1 {
+			t.Errorf("seed %d: %d answers, %d connections, %d questions", seed, len(device.messages), len(node.opened), len(node.messages))
+		}
+	}
+	t.Logf("p50 %v p99 %v, %v", percentile(took, 50), percentile(took, 99), modes)
+	if p := percentile(took, 99); p > 15*time.Second {
+		t.Errorf("p99 %v", p)
+	}
+}
+
+// Moved tells of each move, and of nothing else.
+func TestMovedIsTold(t *testing.T) {
+	w, device, node, d, n := pair(t, 10)
+	w.run(time.Second)
+	if device.moved+node.moved != 0 {
+		t.Error("told of a move that was none")
+	}
+	device.moveTo("203.0.113.9:41000")
+	d.Rebind(w.now)
+	w.until("moved", 5*time.Second, func() bool { return node.moved == 1 })
+	if n.Path() != device.addr || device.moved != 0 {
+		t.Errorf("at %v; the device was told %d times", n.Path(), device.moved)
+	}
+	if r, _ := n.Remnant(); r.Addr != device.addr {
+		t.Error("what to keep has the old address")
+	}
+	w.run(time.Minute)
+	if node.moved != 1 {
+		t.Errorf("told %d times", node.moved)
+	}
+}
+
 // What cannot be dialled is refused at once.
 func TestTargetIsChecked(t *testing.T) {
 	w, device, node := meet(t, 9)

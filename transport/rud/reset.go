@@ -46,7 +46,8 @@ func (c *Conn) Remnant() (Remnant, bool) {
 // send it a few times, jittered. Nothing is sent for a Remnant that is not whole.
 func (e *Endpoint) SendReset(now time.Time, r Remnant) {
 	e.begin(now)
-	if !r.Addr.IsValid() || r.ID.IsZero() || r.Peer == "" {
+	// A key of zeros is none: an Endpoint that listened would have made one.
+	if !r.Addr.IsValid() || r.ID.IsZero() || r.Peer == "" || e.cfg.Reset == (key.Secret{}) {
 		return
 	}
 	var random [1 + 40]byte
@@ -57,5 +58,5 @@ func (e *Endpoint) SendReset(now time.Time, r Remnant) {
 	token := handshake.ResetToken(e.cfg.Reset, r.Peer, r.ID)
 	b := append(e.scratch.seal[:0], r.ID[:]...)
 	b = append(b, random[1:1+n]...)
-	e.send(r.Addr, append(b, token[:]...))
+	e.send(netip.AddrPortFrom(r.Addr.Addr().Unmap(), r.Addr.Port()), append(b, token[:]...))
 }
