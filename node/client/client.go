@@ -241,6 +241,9 @@ func (c *Client) turn(now time.Time) time.Duration {
 	if d := c.ep.Deadline(); !d.IsZero() && !d.After(now) {
 		c.ep.Advance(now)
 	}
+	if at := c.sockets.reopen; !at.IsZero() && !now.Before(at) {
+		c.reopen(now)
+	}
 	if c.sockets.advance(now) {
 		c.cfg.Log.Info("nothing came through the socket in use: going back to the one before")
 		c.moved(now)

@@ -10,7 +10,7 @@
 //	agreement.key  its RUD static key: what nodes see               0600
 //	labels.key     makes label tags that nodes cannot read          0600
 //	account.key    the account's key, on devices that hold it       0600
-//	profile.json   name, account, pinned nodes
+//	profile.json   name, account, pinned nodes and the keys of those that were met
 //	facts          the account's facts, as a node would show them
 //	founding       a new account's first facts, until a node took them
 //	state.json     serials and sequences used, what was received
@@ -28,6 +28,24 @@
 // address given, then those the profile has pinned, in turn, with a growing
 // pause. Three unanswered requests mean the next node. Calls wait for a node
 // and move with the client; a context bounds each.
+//
+// A node whose static key the profile knows, from an earlier connection or the home
+// fact, is reached in one round trip, and with [Config.AskEndpoint] asked in the same;
+// one of which only the fingerprint is known takes two. A key that was dialled in
+// vain is followed by First Contact: a node of an earlier release answers nothing
+// else, and another key shows only there. A node that started again says so, and is
+// tried first; one that fell silent, last. Devices dial with X25519, the curve of the
+// key that their account knows them by.
+//
+// # Networks
+//
+// A connection outlives the socket that it began on. [Client.Rebind] takes a fresh
+// one into use before it gives the old one up: that is read for 30 s more, and is in
+// use again when nothing opens on the fresh one for 2 s. What answers a packet leaves
+// by the socket that it came through. By itself the device moves when the kernel
+// would send to the node from another address than before: it is asked every 5 s,
+// after a question that nobody answered, and at [Client.Wake], and no packet leaves
+// for that. When there is no way to the node at all it stays as it is.
 //
 // A device trusts no node. It insists on the pinned key, checks every fact by
 // its signature and every event by its publisher's device fact, and opens
@@ -92,7 +110,7 @@
 //
 // # Goroutines
 //
-//	read   reads the socket; ends when the socket is closed
+//	read   reads a socket, one for each; ends when it is closed
 //	loop   owns the RUD endpoint; ends at Close
 //	keep   holds a link to one node after another; ends at Close
 package client

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"meshpresence/discovery"
 )
 
 // routeEvery is how often the kernel is asked where packets to the node would
@@ -37,23 +39,51 @@ func (c *Client) route(to netip.AddrPort) netip.Addr {
 // node would wait for the next heartbeat, or never find its NAT open. It reports
 // whether it did.
 func (c *Client) noticeRoute(ctx context.Context, l *link) bool {
-	local := c.route(l.to)
+	to := l.to
+	local := c.route(to)
+	if !local.IsValid() {
+		to, local = c.elsewhere(l)
+	}
 	if !local.IsValid() {
 		return false // no network: nothing would be gained by moving
 	}
 	c.mu.Lock()
-	was := l.local
-	l.local = local
+	was, there := l.local, l.to
+	l.local, l.to = local, to
 	c.mu.Unlock()
 	if was == local || !was.IsValid() {
 		return false
 	}
 	c.cfg.Log.Info("the network changed", "from", was, "to", local)
+	if to != there {
+		_ = c.post(ctx, func(now time.Time) { l.conn.RebindTo(now, to) })
+	}
 	if err := c.Rebind(ctx); err != nil {
 		c.cfg.Log.Warn("moving to a fresh socket", "err", err)
 		return false
 	}
 	return true
+}
+
+// elsewhere is another address of a link's node that there is a way to, of those the
+// profile pins: IPv6, where only IPv4 was and is gone. "Dual stack is one
+// connection."
+func (c *Client) elsewhere(l *link) (to netip.AddrPort, local netip.Addr) {
+	for _, n := range c.profile.Nodes() {
+		a, err := discovery.ParseAddress(n)
+		if err != nil || a.Fingerprint != l.address.Fingerprint {
+			continue
+		}
+		ip, err := netip.ParseAddr(a.Host)
+		if err != nil {
+			continue // a name: asking for it takes long, and no network may be there
+		}
+		to = netip.AddrPortFrom(ip.Unmap(), a.Port)
+		if local = c.route(to); local.IsValid() {
+			return to, local
+		}
+	}
+	return l.to, netip.Addr{}
 }
 
 // firstReached picks the address to send to: the first that there is a way to.

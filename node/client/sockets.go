@@ -20,8 +20,12 @@ const (
 	// node keeps the path that was (rud.md, Paths).
 	oldSocketFor = 30 * time.Second
 	// proveWithin is how long a socket may go without a packet that opens before
-	// another is tried.
+	// another is tried, and proveTrips the same in round trips of the path that was:
+	// over a slow one the answer would come when it is left already.
 	proveWithin = 2 * time.Second
+	proveTrips  = 4
+	// reopenEvery is how often it is tried to replace a socket that broke.
+	reopenEvery = time.Second
 )
 
 // socket is one way to the network.
@@ -57,20 +61,26 @@ type inflow struct {
 //	          the next one is in use, to be proved
 //	left ----> read for oldSocketFor ----> closed
 type sockets struct {
-	list []*socket // the one in use first
-	by   *socket   // of the packet being received; nil outside
+	list   []*socket     // the one in use first
+	by     *socket       // of the packet being received; nil outside
+	trip   time.Duration // the longest round trip of what uses them
+	reopen time.Time     // the one in use broke: it is replaced then; zero: it did not
 }
 
 // put takes a socket into use.
 func (s *sockets) put(now time.Time, fresh *socket) {
 	if len(s.list) > 0 {
 		s.leave(now)
-		fresh.proveBy = now.Add(proveWithin)
+		fresh.proveBy = s.proveBy(now)
 	}
 	s.list = append([]*socket{fresh}, s.list...)
 	for len(s.list) > maxSockets {
 		s.drop(len(s.list) - 1)
 	}
+}
+
+func (s *sockets) proveBy(now time.Time) time.Time {
+	return now.Add(max(proveWithin, proveTrips*s.trip))
 }
 
 func (s *sockets) leave(now time.Time) {
@@ -98,12 +108,13 @@ func (s *sockets) advance(now time.Time) (moved bool) {
 	s.leave(now)
 	s.list = append(s.list[1:], use)
 	use = s.list[0]
-	use.until, use.proveBy = time.Time{}, now.Add(proveWithin)
+	use.until, use.proveBy = time.Time{}, s.proveBy(now)
 	return true
 }
 
 // deadline is when advance has something to do, zero for never.
 func (s *sockets) deadline() (at time.Time) {
+	at = s.reopen
 	for i, o := range s.list {
 		t := o.until
 		if i == 0 && len(s.list) > 1 {
@@ -239,12 +250,17 @@ func (c *Client) Rebind(ctx context.Context) error {
 // broken puts a fresh socket in the place of one that cannot be read any more.
 func (c *Client) broken(now time.Time, s *socket) {
 	s.dead = true
-	if s != c.sockets.list[0] {
-		return // advance closes it
+	if s == c.sockets.list[0] { // else advance closes it
+		c.reopen(now)
 	}
+}
+
+// reopen replaces the socket in use, or tries again later.
+func (c *Client) reopen(now time.Time) {
 	port, err := c.cfg.Ports(c.cfg.Listen)
 	if err != nil {
 		c.cfg.Log.Warn("opening a UDP socket", "err", err)
+		c.sockets.reopen = now.Add(reopenEvery)
 		return
 	}
 	c.use(now, port)
@@ -254,6 +270,10 @@ func (c *Client) broken(now time.Time, s *socket) {
 // use takes a socket into use and reads it.
 func (c *Client) use(now time.Time, port Port) {
 	fresh := &socket{port: port}
+	c.sockets.trip, c.sockets.reopen = 0, time.Time{}
+	for l := range c.links {
+		c.sockets.trip = max(c.sockets.trip, l.conn.RTT())
+	}
 	c.sockets.put(now, fresh)
 	c.ended.Add(1)
 	go c.read(fresh)

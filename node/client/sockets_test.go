@@ -96,6 +96,21 @@ func TestDeadSocketIsLeft(t *testing.T) {
 	}
 }
 
+// Over a path of seconds the answer is waited for.
+func TestSlowPathHasTime(t *testing.T) {
+	now := time.Now()
+	s := sockets{trip: 3 * time.Second}
+	for _, o := range duds("[::]:1", "[::]:2") {
+		s.put(now, o)
+	}
+	if s.advance(now.Add(proveTrips*s.trip - 1)) {
+		t.Error("the fresh socket had no time")
+	}
+	if !s.advance(now.Add(proveTrips * s.trip)) {
+		t.Error("a dead socket was not left")
+	}
+}
+
 // "When both families exist a destination's family picks the socket", and an answer
 // leaves by the socket of the question.
 func TestSocketOfAPacket(t *testing.T) {
