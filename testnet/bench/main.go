@@ -149,8 +149,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 	show := newTable(out)
 	if o.json {
 		enc := json.NewEncoder(out)
-		show = report{row: func(r row) { _ = enc.Encode(r) }, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }, end: func() {}}
+		show = report{row: func(r row) { _ = enc.Encode(r) }, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	}
-	defer show.end()
 	return measure(ctx, o, show)
 }

@@ -51,7 +51,6 @@ func measure(ctx context.Context, o options, show report) (err error) {
 		if err := l.one(ctx, name); err != nil {
 			return fmt.Errorf("measuring %s: %w", name, err)
 		}
-		show.end()
 	}
 	return nil
 }
@@ -143,7 +142,7 @@ func (r *rates) ok() bool { return len(r.core) > 0 }
 
 // note tells the wall clock's side of it.
 func (r *rates) note() string {
-	return fmt.Sprintf("%.0f a second by the wall clock, server %.0f%% busy", median(r.wall), median(r.busy))
+	return fmt.Sprintf("%.0f/s by the clock, %.0f%% busy", median(r.wall), median(r.busy))
 }
 
 // contender is one of those that a row compares.
@@ -194,14 +193,14 @@ func (l *lab) alternate(ctx context.Context, all ...*contender) error {
 // perCore is the row of two contenders; peer is nil when err says why there is
 // none.
 func (l *lab) perCore(name string, ours *contender, peerName string, peer *contender, err error) {
-	r := row{Name: name, Ours: median(ours.rates.core), Unit: "1/s of a core", Note: "ours: " + ours.rates.note()}
+	r := row{Name: name, Ours: median(ours.rates.core), Unit: "1/s of a core", Note: "ours " + ours.rates.note()}
 	if peer == nil {
 		r.PeerName, r.Skip = peerName, err.Error()
 		l.show.row(r)
 		return
 	}
 	r = r.against(peerName, median(peer.rates.core))
-	r.Note += "; " + peerName + ": " + peer.rates.note()
+	r.Note += "; " + peerName + " " + peer.rates.note()
 	l.show.row(r)
 }
 

@@ -176,7 +176,7 @@ func (l *lab) latency(ctx context.Context) error {
 		if err := p.w.drive(ctx, p, l.o.span/2, never); err != nil {
 			return err
 		}
-		if err := p.w.drive(ctx, nothing{}, time.Millisecond, never); err != nil {
+		if err := p.w.drive(ctx, nothing{}, drainFor, never); err != nil {
 			return err
 		}
 	}
@@ -206,8 +206,12 @@ func oneByOne(ctx context.Context, f *fleet, list *[]int64, span time.Duration) 
 		ask()
 	}
 	ask()
-	defer func() { f.message = nil }()
-	return f.w.drive(ctx, only{f}, span, never)
+	err := f.w.drive(ctx, only{f}, span, never)
+	f.message = nil
+	if err == nil {
+		err = f.w.drive(ctx, only{f}, drainFor, never) // the last answer belongs to this round
+	}
+	return err
 }
 
 // only is a fleet whose begin asks nothing.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"text/tabwriter"
 )
 
 // row is one number of ours beside a peer's. Ratio is ours by the peer's.
@@ -33,26 +32,21 @@ func (r row) against(name string, peer float64) row {
 type report struct {
 	row func(row)
 	say func(format string, args ...any)
-	end func()
 }
 
-// newTable aligns the rows and prints them when a measurement's are complete.
+// newTable prints rows as they come, in columns of one width.
 func newTable(out io.Writer) report {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	const columns = "%-50s %9s  %-17s %5s  %-25s %s\n"
 	headed := false
 	return report{
-		say: func(format string, args ...any) {
-			w.Flush()
-			fmt.Fprintf(out, format+"\n", args...)
-		},
+		say: func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) },
 		row: func(r row) {
 			if !headed {
-				fmt.Fprintln(w, "name\tours\tpeer\tratio\tunit\t")
+				fmt.Fprintf(out, columns, "name", "ours", "peer", "ratio", "unit", "")
 				headed = true
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, ours(r), peer(r), ratio(r), r.Unit, r.Note)
+			fmt.Fprintf(out, columns, r.Name, ours(r), peer(r), ratio(r), r.Unit, r.Note)
 		},
-		end: func() { w.Flush() },
 	}
 }
 

@@ -31,7 +31,6 @@ func TestTable(t *testing.T) {
 	show := newTable(&out)
 	show.row(row{Name: "a", Ours: 3, Unit: "1/s"}.against("echo", 4))
 	show.row(row{Name: "b", Ours: 5, Unit: "1/s", PeerName: "coturn", Skip: "not installed"})
-	show.end()
 	lines := strings.Split(out.String(), "\n")
 	if !strings.Contains(lines[1], "0.75") {
 		t.Errorf("no ratio in %q", lines[1])

@@ -219,7 +219,7 @@ func (l *lab) rubbish(ctx context.Context) error {
 	if err := l.alternate(ctx, ours, theirs); err != nil {
 		return err
 	}
-	r := row{Name: "rubbish: the process", Unit: "us of CPU a datagram", Ours: 1e6 / median(ours.rates.core)}
+	r := row{Name: "rubbish: the process", Unit: "us of CPU", Ours: 1e6 / median(ours.rates.core)}
 	r.Note = fmt.Sprintf("less is better; %d a second, server %.0f%% busy", floodRate, median(ours.rates.busy))
 	l.show.row(r.against("raw read", 1e6/median(theirs.rates.core)))
 	a, err := echo.ask("rubbish")
@@ -227,7 +227,7 @@ func (l *lab) rubbish(ctx context.Context) error {
 		return err
 	}
 	for _, c := range a.Rubbish {
-		l.show.row(row{Name: "rubbish: " + c.Name, Ours: c.Nanos / 1000, Unit: "us a datagram in our code",
+		l.show.row(row{Name: "rubbish: " + c.Name, Ours: c.Nanos / 1000, Unit: "us, in our code",
 			Note: fmt.Sprintf("less is better; %g allocations", c.Allocs)})
 	}
 	return nil
