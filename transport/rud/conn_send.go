@@ -65,10 +65,14 @@ func (c *Conn) flush(now time.Duration) {
 // sendNext sends one packet: the oldest lost one again, else a new one.
 func (c *Conn) sendNext(now time.Duration) bool {
 	c.paceAt = 0
-	if c.phase != phaseOpen || c.inside() >= c.flow.window {
+	if c.phase != phaseOpen {
 		return false
 	}
-	s, j, ok := c.choose()
+	full := c.inside() >= c.flow.window
+	if full && !c.tells() {
+		return false
+	}
+	s, j, ok := c.choose(full)
 	if !ok {
 		return false
 	}

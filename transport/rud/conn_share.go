@@ -1,6 +1,7 @@
 package rud
 
 import (
+	"slices"
 	"time"
 
 	"meshpresence/transport/rud/wire"
@@ -49,7 +50,12 @@ func (c *Conn) frames() int {
 func (c *Conn) wide() int {
 	n := int(c.main.outbox.wide)
 	if x := c.beside; x != nil {
-		n += x.ghost
+		for _, q := range x.queue {
+			n += q.wide
+		}
+		for _, g := range x.ghosts {
+			n += g.wide
+		}
 		for _, s := range x.list {
 			n += int(s.outbox.wide)
 		}
@@ -69,7 +75,7 @@ func (c *Conn) narrower() int {
 // wideMost is how many wide frames may be under way to the peer.
 func (c *Conn) wideMost() int {
 	most := c.sending().wide
-	if x := c.beside; x != nil && (len(x.list) > 0 || len(x.queue) > 0 || int32(c.main.outbox.base-x.closed) < 0) {
+	if x := c.beside; x != nil && (len(x.list) > 0 || len(x.queue) > 0 || len(x.ghosts) > 0) {
 		most -= c.narrower()
 	}
 	return most
@@ -124,11 +130,22 @@ func (c *Conn) roomFor(s *Stream, size int) bool {
 	return c.frames() < frames && c.held()+size <= held
 }
 
+// tells reports whether control waits to leave.
+func (c *Conn) tells() bool {
+	for s := range c.keyed {
+		if s.outbox.ahead > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // choose returns the stream that sends next, in turn, and what.
-func (c *Conn) choose() (s *Stream, j job, ok bool) {
+// When the window is full it is control, or nothing.
+func (c *Conn) choose(full bool) (s *Stream, j job, ok bool) {
 	x := c.beside
 	if x == nil {
-		j, ok = c.main.due()
+		j, ok = c.main.due(full)
 		return &c.main, j, ok
 	}
 	for i := range len(x.list) + 1 {
@@ -137,7 +154,7 @@ func (c *Conn) choose() (s *Stream, j job, ok bool) {
 		if turn > 0 {
 			s = x.list[turn-1]
 		}
-		if j, ok = s.due(); ok {
+		if j, ok = s.due(full); ok {
 			x.turn = turn + 1
 			return s, j, true
 		}
@@ -153,35 +170,32 @@ func (c *Conn) tell(now time.Duration, s *Stream, list ...wire.Extension) {
 		c.end(now, ReasonBreach)
 		return
 	}
-	x.queue = append(x.queue, queued{s, appendEntries(nil, list)})
+	x.queue = append(x.queue, queued{s: s, entries: appendEntries(nil, list)})
 }
 
-// say moves control that waits into frames, as far as there is room. A node waits
-// until a device that gets a stream has no more wide frames than it may.
+// say moves control that waits into frames, as far as there is room.
 func (c *Conn) say() {
 	x := c.beside
 	if x == nil {
 		return
 	}
-	for len(x.queue) > 0 && c.wide() <= c.wideMost() {
+	x.ghosts = slices.DeleteFunc(x.ghosts, func(g ghost) bool { return c.main.outbox.acknowledged(g.frame) })
+	for len(x.queue) > 0 {
 		q := x.queue[0]
 		if q.s.outbox.len() >= frameWindow {
 			return
 		}
-		q.s.outbox.addControl(&c.e.buffers, q.entries, nil, wire.FlagFinal)
+		frame := q.s.outbox.addControl(&c.e.buffers, q.entries, nil, wire.FlagFinal)
 		x.queue = x.queue[1:]
-		if _, ok := wire.Extensions(q.entries).Get(wire.TagCloseStream); ok {
-			x.closed = c.main.outbox.next
+		if q.gone {
+			x.ghosts = append(x.ghosts, ghost{q.wide, frame})
 		}
 	}
 	if len(x.queue) > 0 {
 		return
 	}
 	x.queue = nil
-	if int32(c.main.outbox.base-x.closed) >= 0 {
-		x.ghost = 0
-		if len(x.list) == 0 {
-			c.beside = nil // idle connections stay small
-		}
+	if len(x.list) == 0 && len(x.ghosts) == 0 {
+		c.beside = nil // idle connections stay small
 	}
 }

@@ -156,8 +156,7 @@ func (s *Stream) recut(index uint32) {
 			i++
 		}
 	}
-	s.outbox.frame(index).recut()
-	s.outbox.todo = min(s.outbox.todo, index)
+	s.outbox.again(index)
 }
 
 // notRaised gives the probe in the i-th record up: its frame, which the peer's

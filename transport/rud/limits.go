@@ -147,11 +147,12 @@ const (
 
 	// One-time ids: oneTimeSet are issued at a time, when fewer than oneTimeLow
 	// are ahead of the newest spent; the peer asks when it has fewer than
-	// oneTimeAsk, and keeps oneTimeMost. Attack: sets without end.
-	oneTimeSet  = 24
+	// oneTimeAsk, keeps oneTimeMost, and sends no data with the last oneTimeKept. Attack: sets without end.
+	oneTimeSet  = 16
 	oneTimeLow  = 16
 	oneTimeAsk  = 8
-	oneTimeMost = 48
+	oneTimeMost = 32
+	oneTimeKept = 6
 
 	// oneTimePatience is how long a sender without ids waits.
 	oneTimePatience = 30 * time.Second

@@ -23,7 +23,8 @@ type blinded struct {
 	blind bool
 	asked bool // for a set that has not come
 	ids   [][wire.SizeOneTimeID]byte
-	since time.Duration // there are none
+	since time.Duration // the last one was taken
+	acked time.Duration // an acknowledgement took one of the last
 }
 
 // oneTimeKey is an Endpoint's, drawn when the first set is asked for. It never
@@ -72,6 +73,10 @@ func (s *Stream) blind() bool { return s.blinded != nil && s.blinded.blind }
 // stuck reports whether there is no id to send with.
 func (s *Stream) stuck() bool { return s.blind() && len(s.blinded.ids) == 0 }
 
+// low reports whether the ids left are kept for control, and for acknowledgements
+// one per PTO: without those the next set might never come.
+func (s *Stream) low() bool { return s.blind() && len(s.blinded.ids) < oneTimeKept }
+
 // issues reports whether we issued one-time ids.
 func (s *Stream) issues() bool { return s.blinded != nil && s.blinded.issued > 0 }
 
@@ -92,6 +97,9 @@ func (s *Stream) onOneTime(now time.Duration, value []byte) {
 	if x == nil || !x.asked && !x.blind {
 		s.c.end(now, ReasonBreach) // not asked for
 		return
+	}
+	if x.ids == nil {
+		x.ids = make([][wire.SizeOneTimeID]byte, 0, oneTimeMost)
 	}
 	for ; len(value) > 0 && len(x.ids) < oneTimeMost; value = value[wire.SizeOneTimeID:] {
 		x.ids = append(x.ids, [wire.SizeOneTimeID]byte(value))

@@ -14,6 +14,7 @@ type outbox struct {
 	todo  uint32     // no frame below has pieces not sent yet
 	held  int32      // bytes of buffers
 	wide  int32      // frames of two or more packets under way
+	ahead int32      // frames of control that have not left: they go before all others
 	given uint64     // bit i: frame base-1-i was given up, not acknowledged
 }
 
@@ -51,6 +52,9 @@ func (o *outbox) addControl(b *buffers, entries, payload []byte, flags byte) uin
 	o.next++
 	f := o.frame(index)
 	*f = outFrame{flags: flags, head: uint16(len(entries))}
+	if f.head > 0 {
+		o.ahead++
+	}
 	if size := len(entries) + len(payload); size > 0 {
 		f.payload = b.get(size)
 		copy(f.payload, entries)
@@ -135,6 +139,26 @@ func (o *outbox) ready(b *buffers, share, wide int) (index uint32, piece int, ok
 	return 0, 0, false
 }
 
+// readyControl returns the first frame of control, of one packet, that has not left.
+func (o *outbox) readyControl(b *buffers, share int) (index uint32, ok bool) {
+	if o.ahead == 0 {
+		return 0, false
+	}
+	for i := o.todo; i != o.next; i++ {
+		f := o.frame(i)
+		if f.head == 0 || f.sent != 0 || f.done {
+			continue
+		}
+		if f.pieces == 0 {
+			o.held -= f.divide(b, share)
+		}
+		if f.pieces == 1 {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
 func firstZero(bits uint16) int {
 	i := 0
 	for bits&(1<<i) != 0 {
@@ -146,6 +170,9 @@ func firstZero(bits uint16) int {
 // onSent notes that a piece left.
 func (o *outbox) onSent(index uint32, piece int) {
 	f := o.frame(index)
+	if f.head > 0 && f.sent == 0 {
+		o.ahead--
+	}
 	f.sent |= 1 << piece
 	if f.pieces > 1 && !f.active {
 		f.active = true
@@ -203,9 +230,19 @@ func (o *outbox) longest() int {
 	return n
 }
 
+// again notes that a frame is cut anew.
+func (o *outbox) again(index uint32) {
+	f := o.frame(index)
+	if f.head > 0 && f.sent != 0 {
+		o.ahead++
+	}
+	f.recut()
+	o.todo = min(o.todo, index)
+}
+
 // free gives every buffer back.
 func (o *outbox) free(b *buffers) {
-	for i := o.base; i != o.next; i++ {
+	for i := o.base; o.ring != nil && i != o.next; i++ {
 		o.frame(i).drop(b)
 	}
 	*o = outbox{base: o.base, next: o.next, todo: o.next, given: o.given}

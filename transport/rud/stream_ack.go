@@ -168,14 +168,29 @@ func (s *Stream) onProbeTimeout(now time.Duration) {
 		packets = 1
 	}
 	for n := 0; n < packets && s.c.phase == phaseOpen && len(s.flight.sent) > 0; n++ {
-		if s.outbox.frame(s.flight.sent[0].frame).padded {
-			s.notRaised(now, 0)
+		i := 0
+		if n == 0 {
+			i = s.firstControl()
+		}
+		if s.outbox.frame(s.flight.sent[i].frame).padded {
+			s.notRaised(now, i)
 			continue
 		}
 		s.c.paths.lost++
-		s.resend(now, 0)
+		s.resend(now, i)
 	}
 	s.c.compare(now)
+}
+
+// firstControl returns the place of the oldest packet of control, or of the oldest.
+// Fault: a peer without one-time ids acknowledges nothing until it has a set.
+func (s *Stream) firstControl() int {
+	for i := range s.flight.sent {
+		if s.outbox.frame(s.flight.sent[i].frame).head > 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 // loseAll marks everything outstanding to be sent again: the path changed under

@@ -32,10 +32,14 @@ func (s *Stream) Close(now time.Time) {
 // sayClosed ends the stream and tells the peer.
 func (c *Conn) sayClosed(now time.Duration, s *Stream) {
 	name := append(s.bound.first[:], s.bound.second[:]...)
-	c.besides().ghost += int(s.outbox.wide)
+	wide := int(s.outbox.wide)
 	c.leave(s)
 	if c.phase == phaseOpen {
 		c.tell(now, &c.main, wire.Extension{Tag: wire.TagCloseStream, Value: name})
+	}
+	if x := c.beside; x != nil && len(x.queue) > 0 {
+		last := &x.queue[len(x.queue)-1]
+		last.gone, last.wide = true, wide
 	}
 }
 

@@ -28,14 +28,22 @@ type beside struct {
 	list   []*Stream
 	turn   int // who sends next: 0 is the main stream
 	queue  []queued
-	ghost  int    // wide frames of streams that we closed; the peer may hold pieces
-	closed uint32 // index after the frame that closed the last of them
+	ghosts []ghost
+}
+
+// ghost is a stream that we closed, until the peer knows: it may hold pieces of so
+// many wide frames.
+type ghost struct {
+	wide  int
+	frame uint32 // that says so
 }
 
 // queued is a frame of control that waits for room.
 type queued struct {
 	s       *Stream
 	entries []byte
+	gone    bool // it closes a stream
+	wide    int  // frames of that under way
 }
 
 // others returns the streams beside the main.

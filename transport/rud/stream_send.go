@@ -48,10 +48,20 @@ type job struct {
 	piece int
 }
 
-// due returns what the stream sends next: the oldest lost packet, else a new
-// piece.
-func (s *Stream) due() (j job, ok bool) {
+// due returns what the stream sends next: control, then the oldest lost packet, then
+// a new piece. When the window is full it is control, or nothing: a few packets that
+// the peer may be waiting for.
+func (s *Stream) due(full bool) (j job, ok bool) {
 	if s.out.keys == nil || s.stuck() {
+		return j, false
+	}
+	j.lost = -1
+	if s.outbox.ahead > 0 && s.roomForNew() {
+		if j.index, ok = s.outbox.readyControl(&s.c.e.buffers, s.share()); ok {
+			return j, true
+		}
+	}
+	if full || s.low() {
 		return j, false
 	}
 	if j.lost = s.flight.firstLost(); j.lost >= 0 {
@@ -150,8 +160,16 @@ func (s *Stream) sendPlain(now time.Duration, to netip.AddrPort, flags byte, lis
 
 // sendAck sends an acknowledgement alone if it is owed.
 func (s *Stream) sendAck(now time.Duration) {
-	if s.acks.owed(now) {
-		s.sendPlain(now, s.c.paths.current, 0, nil)
+	if !s.acks.owed(now) {
+		return
+	}
+	if s.low() && now < s.blinded.acked+s.c.rtt.pto() {
+		s.acks.urgent, s.acks.due = false, s.blinded.acked+s.c.rtt.pto()
+		return
+	}
+	s.sendPlain(now, s.c.paths.current, 0, nil)
+	if s.low() {
+		s.blinded.acked = now
 	}
 }
 
