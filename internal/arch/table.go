@@ -41,7 +41,7 @@ type Row struct {
 const (
 	barcode    = "github.com/boombuler/barcode"         // QR codes: no dependencies, kept, chooses the mask
 	bbolt      = "go.etcd.io/bbolt"                     // the store's backend: one file, fsync when asked
-	circl      = "github.com/cloudflare/circl"          // Ed448 and X448, which std lacks
+	circl      = "github.com/cloudflare/circl"          // Ed448 and X448, which std lacks, and X25519 faster than its own
 	crypto     = "golang.org/x/crypto"                  // ChaCha20-Poly1305, Argon2, SHA-3 and HKDF of the drafts
 	datastore  = "github.com/ipfs/go-datastore"         // the store's interface
 	kong       = "github.com/alecthomas/kong"           // commands, flags and their help from structs
