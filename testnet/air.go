@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"meshpresence/node/client"
-	"meshpresence/transport/udpport"
 )
 
 // fullPacket is the length of the packets that a long datagram is cut into, but
@@ -30,7 +29,7 @@ type lane struct {
 
 // open implements client.Config.Ports.
 func (a *air) open(addr string) (client.Port, error) {
-	p, err := udpport.Listen(addr)
+	p, err := client.OpenPort(addr)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +67,7 @@ func (l *lane) comes(packet []byte) bool {
 }
 
 // ReadBatch leaves out what comes when the network is gone.
-func (l *lane) ReadBatch(b *udpport.Batch) (int, error) {
+func (l *lane) ReadBatch(b *client.Batch) (int, error) {
 	for {
 		if _, err := l.Port.ReadBatch(b); err != nil {
 			return 0, err

@@ -48,7 +48,7 @@ type Config struct {
 	Heartbeat time.Duration
 	// Listen is the local UDP address. Default: any port.
 	Listen string
-	// Ports opens the sockets for Listen. Default: the system's.
+	// Ports opens the sockets for Listen. Default: OpenPort, the system's.
 	Ports func(addr string) (Port, error)
 	// Route tells the local address that packets to an address would leave by,
 	// so that a change of network is noticed; the zero Addr: there is no way.
@@ -72,7 +72,7 @@ func (c Config) withDefaults() Config {
 		c.Route = systemRoute
 	}
 	if c.Ports == nil {
-		c.Ports = systemPort
+		c.Ports = OpenPort
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -10,7 +10,7 @@ import (
 // simulated network gives another: one goroutine calls ReadBatch and another Send
 // and Flush; a ReadBatch that waits ends with net.ErrClosed once Close was called.
 type Port = interface {
-	ReadBatch(b *udpport.Batch) (n int, err error)
+	ReadBatch(b *Batch) (n int, err error)
 	Send(to netip.AddrPort, packet []byte)
 	Flush() error
 	LocalAddr() netip.AddrPort
@@ -18,8 +18,12 @@ type Port = interface {
 	Counters() udpport.Counters
 }
 
-// systemPort opens a socket of the operating system.
-func systemPort(addr string) (Port, error) {
+// Batch is the memory that a Port reads datagrams into.
+type Batch = udpport.Batch
+
+// OpenPort opens a socket of the operating system: what Config.Ports is by default,
+// and what one that does more begins with.
+func OpenPort(addr string) (Port, error) {
 	p, err := udpport.Listen(addr)
 	if err != nil {
 		return nil, err
