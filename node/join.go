@@ -96,7 +96,7 @@ func (n *Node) inviterOf(s *session, step *mpp.JoinStep) (owner key.Hash, realm,
 	if err != nil || len(step.Keys) != 1 || signer.Hash() != n.realm {
 		return key.Hash{}, false, false
 	}
-	text := access.RegisterText([mpp.JoinSize]byte(step.Id), s.conn.Card())
+	text := access.RegisterText([mpp.JoinSize]byte(step.Id), s.conn.Mine().Hash())
 	return n.realm, true, signer.Verify(text, step.Signature)
 }
 

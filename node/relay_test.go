@@ -319,8 +319,26 @@ func loneRealm(t *testing.T, name string) (*node.Node, *key.Realm) {
 func registration(code access.Code, k *key.Realm, r *raw) mpp.JoinStep {
 	s := zero(code)
 	s.Keys = [][]byte{k.Author().Bytes()}
-	s.Signature = k.Sign(access.RegisterText(code.ID(), r.conn.Card()))
+	s.Signature = k.Sign(access.RegisterText(code.ID(), r.conn.Peer().Hash()))
 	return s
+}
+
+// A realm's word for one node is worth nothing at another, to which a dishonest one
+// carries it; nor is one that names no node, as a connection made without a
+// Challenge shows no card.
+func TestWordForAnotherNode(t *testing.T) {
+	t.Parallel()
+	n, k := loneRealm(t, "a")
+	code := access.NewCode(k.Author())
+	tool := newRaw(t, n, newStatic(t))
+	step := registration(code, k, tool)
+	for what, at := range map[string]key.Hash{
+		"another node's": newStatic(t).Public().Hash(), "nobody's": {}, "the card's": key.Hash(tool.conn.Card()),
+	} {
+		step.Signature = k.Sign(access.RegisterText(code.ID(), at))
+		tool.wantStep("a word for "+what, step, mpp.CodeRefused)
+	}
+	tool.wantStep("registering", registration(code, k, tool), mpp.CodeOK)
 }
 
 func TestNodeJoinsThroughANode(t *testing.T) {

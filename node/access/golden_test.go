@@ -29,7 +29,7 @@ const goldenHead = `# Joins by code (facts.md, Codes), one of each kind. Made by
 #   T = SHA-256(kind, signer, inviter, keys..., name, joiner-nonce, inviter-nonce), each after its length as 4 bytes, big endian
 #   joiner-mac = HMAC-SHA-256(K, "joiner" T); inviter-mac the same with "inviter"
 #   signature = of "mpp/1 join" 00 T by signer
-#   register = what a realm's key signs to register id at the node whose card has the hash card
+#   register = what a realm's key signs to register id at the node whose static key has the hash node
 `
 
 // golden is one join with every value fixed.
@@ -96,7 +96,7 @@ func (g *golden) lines(t *testing.T) []string {
 	if _, err := inviter.Prove(start, &three); err != nil {
 		t.Fatal(err)
 	}
-	sum, id, card := inviter.said.sum(), g.code.ID(), sha256.Sum256([]byte("card"))
+	sum, id, node := inviter.said.sum(), g.code.ID(), sha256.Sum256([]byte("card"))
 	lines := []string{
 		"kind: " + string(g.kind), "code: " + g.code.String(), fmt.Sprintf("secret: %x", g.code.secret),
 		fmt.Sprintf("signer: %x", g.signer.Author().Bytes()), fmt.Sprintf("inviter: %x", g.inviter),
@@ -109,7 +109,7 @@ func (g *golden) lines(t *testing.T) []string {
 		fmt.Sprintf("K: %x", g.code.key()), fmt.Sprintf("id: %x", id), fmt.Sprintf("T: %x", sum),
 		fmt.Sprintf("joiner-mac: %x", three.Mac), fmt.Sprintf("inviter-mac: %x", inviter.two.Mac),
 		fmt.Sprintf("signature: %x", inviter.two.Signature),
-		fmt.Sprintf("card: %x", card), fmt.Sprintf("register: %x", RegisterText(id, card)))
+		fmt.Sprintf("node: %x", node), fmt.Sprintf("register: %x", RegisterText(id, node)))
 }
 
 func TestGoldenJoins(t *testing.T) {
@@ -213,7 +213,7 @@ func TestVectorsByTheTextAlone(t *testing.T) {
 		if err != nil || !signer.Verify(append([]byte("mpp/1 join\x00"), sum[:]...), v.hex("signature")) {
 			t.Errorf("vector %d: the signature does not hold, %v", i, err)
 		}
-		want("register", bytes.Join([][]byte{[]byte("mpp/1 join\x00register\x00"), v.hex("id"), {0}, v.hex("card")}, nil))
+		want("register", bytes.Join([][]byte{[]byte("mpp/1 join\x00register\x00"), v.hex("id"), {0}, v.hex("node")}, nil))
 		hash := sha256.Sum256(v.hex("signer"))
 		if code, err := ParseCode(v.text["code"]); err != nil || !bytes.Equal(code.secret[:], v.hex("secret")) || !bytes.Equal(code.pin[:], hash[:10]) {
 			t.Errorf("vector %d: the code is not secret and hash, %v", i, err)

@@ -64,15 +64,16 @@ func macOf(k []byte, who string, t [sha256.Size]byte) []byte {
 func signed(t [sha256.Size]byte) []byte { return append([]byte(signPrefix), t[:]...) }
 
 // RegisterText is what a realm's key signs to register the Id of a code at a
-// node: the node's card, as the Challenge of this connection named it, so that
-// it registers nowhere else.
+// node: SHA-256 of the static key that the node proved in this connection, so
+// that it registers nowhere else. Not of its card: a connection that began with an
+// Exchange promises none.
 //
-//	"mpp/1 join" 0x00 "register" 0x00 Id 0x00 card
+//	"mpp/1 join" 0x00 "register" 0x00 Id 0x00 node
 //
 // OURS: facts.md lets an inviter register and does not say who one is. A device
 // proves it by its connection; the holder of a realm's key has none to show.
-func RegisterText(id [mpp.JoinSize]byte, card key.Hash) []byte {
+func RegisterText(id [mpp.JoinSize]byte, node key.Hash) []byte {
 	b := append([]byte(signPrefix), "register\x00"...)
 	b = append(append(b, id[:]...), 0)
-	return append(b, card[:]...)
+	return append(b, node[:]...)
 }

@@ -77,7 +77,7 @@ func (c *Client) InviteNode(ctx context.Context, k *RealmKey) (*Offer, error) {
 func (k *RealmKey) enter(_ context.Context, l *link, id joinID) (mpp.JoinStep, error) {
 	return mpp.JoinStep{
 		Keys:      [][]byte{k.key.Author().Bytes()},
-		Signature: k.key.Sign(access.RegisterText(id, key.Hash(l.conn.Card()))),
+		Signature: k.key.Sign(access.RegisterText(id, l.conn.Peer().Hash())),
 	}, nil
 }
 
