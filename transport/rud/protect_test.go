@@ -255,3 +255,35 @@ func idle(b *testing.B, e *Endpoint, suite wire.Suite, n int, peer key.Agreement
 		p.seal(&e.scratch, p.begin(&e.scratch, &h))
 	}
 }
+
+// A Roll is on the suite's curve: both sides have the same new secret, and packets
+// open under it.
+func TestRollInEverySuite(t *testing.T) {
+	for _, suite := range allSuites {
+		l := newLoopOf(t, suite)
+		before := l.d.secret
+		l.now = l.now.Add(rollLeast)
+		if err := l.d.Roll(l.now); err != nil {
+			t.Fatal(err)
+		}
+		for range 10 {
+			l.turn()
+		}
+		if l.d.secret == before || l.d.secret != l.n.secret {
+			t.Errorf("%v: the keys did not roll on both sides", suite)
+		}
+		if _, err := l.d.Send(l.now, text(3, 40)); err != nil {
+			t.Fatal(err)
+		}
+		frame, err := l.n.Send(l.now, text(4, 3000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			l.turn()
+		}
+		if !l.n.Acknowledged(frame) || l.node.Stats().Dropped != 0 || l.device.Stats().Dropped != 0 {
+			t.Errorf("%v: after a Roll %+v", suite, l.node.Stats())
+		}
+	}
+}
