@@ -270,6 +270,49 @@ func TestForgedAnswersWithoutEnd(t *testing.T) {
 	x.give(i, answer, handshake.Completed)
 }
 
+func TestExchangesThatCannotWork(t *testing.T) {
+	x := newExchangeRig(t)
+	pin := handshake.Pin{Key: static(t, x.scalarR).Public()}
+	long := func(n int) []wire.Extension { return []wire.Extension{{Tag: "a", Value: make([]byte, n)}} }
+	for name, c := range map[string]handshake.InitiatorConfig{
+		"nothing pinned":      {Mode: handshake.Immediate},
+		"a fingerprint":       {Mode: handshake.Immediate, Pin: x.pin()},
+		"Deferred":            {Mode: handshake.Deferred, Pin: pin},
+		"no mode":             {Mode: 9, Pin: pin},
+		"no ticket":           {Mode: handshake.Ticketed, Pin: pin},
+		"too long":            {Mode: handshake.Immediate, Pin: pin, Payload: make([]byte, 1010)},
+		"too long for 548":    {Mode: handshake.Immediate, Pin: pin, Payload: make([]byte, 356), Size: wire.SmallPacket},
+		"extensions too long": {Mode: handshake.Immediate, Pin: pin, Extensions: long(351)},
+	} {
+		if _, err := handshake.NewInitiator(x.now, c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	for name, c := range map[string]handshake.InitiatorConfig{
+		"as long as fits":        {Mode: handshake.Immediate, Pin: pin, Payload: make([]byte, 1007)},
+		"as long as fits in 548": {Mode: handshake.Immediate, Pin: pin, Payload: make([]byte, 355), Size: wire.SmallPacket},
+		"extensions":             {Mode: handshake.Immediate, Pin: pin, Extensions: long(350)},
+	} {
+		i, err := handshake.NewInitiator(x.now, c)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if i.Next(x.now) == nil {
+			t.Errorf("%s: no packet", name)
+		}
+	}
+}
+
+// The payload is copied: its owner may use the bytes again at once.
+func TestPayloadIsCopied(t *testing.T) {
+	x := newExchangeRig(t)
+	payload := []byte("resolve")
+	i := x.dialler(func(c *handshake.InitiatorConfig) { c.Payload = payload })
+	clear(payload)
+	_, res, o := x.send(x.from, i.Next(x.now))
+	want(t, o, handshake.Completed)
+	same(t, "payload", res.Payload, []byte("resolve"))
+}
+
 // The time in an Exchange is that of the packet, not of the dial.
 func TestSlotIsOfThePacket(t *testing.T) {
 	x := newExchangeRig(t)
