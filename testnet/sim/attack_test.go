@@ -14,10 +14,19 @@ import (
 )
 
 // capture keeps what passes the tap, in order.
-type capture struct{ packets []Packet }
+type capture struct {
+	n       *Net
+	packets []Packet
+}
+
+// take returns what was captured since it was called last.
+func (c *capture) take() (list []Packet) {
+	c.n.Between(func() { list, c.packets = c.packets, nil })
+	return list
+}
 
 func record(n *Net) *capture {
-	c := new(capture)
+	c := &capture{n: n}
 	n.Tap(func(_ time.Time, p Packet) bool {
 		p.Data = slices.Clone(p.Data)
 		c.packets = append(c.packets, p)
@@ -25,9 +34,6 @@ func record(n *Net) *capture {
 	})
 	return c
 }
-
-// opens reports whether a packet opens a handshake: 16 zeros.
-func opens(p Packet) bool { return len(p.Data) > 16 && [16]byte(p.Data) == [16]byte{} }
 
 // A5: "each of 10k captured datagrams sent again, late up to 5 s, reordered within
 // 2048: 0 second deliveries; 0 false drops inside the window; side effect count 1".
@@ -40,9 +46,10 @@ func TestA5Replay(t *testing.T) {
 		node.do(func(time.Time) {
 			node.onMessage = func(_ time.Time, _ *rud.Conn, m rud.Message) { ran[string(m.Payload)]++ }
 		})
+		total := 0
 		again := func() { // everything of the last 5 s, shuffled, from where it came
-			list := tape.packets
-			tape.packets = nil
+			list := tape.take()
+			total += len(list)
 			rng := n.Rand(fmt.Sprint("replay ", len(list)))
 			for _, i := range rng.Perm(len(list)) {
 				for range 1 + rng.IntN(2) {
@@ -50,7 +57,6 @@ func TestA5Replay(t *testing.T) {
 				}
 			}
 		}
-		total := 0
 		const several = 5
 		say := func(from *peer, conn *rud.Conn, i, parity int) {
 			from.do(func(now time.Time) {
@@ -66,11 +72,9 @@ func TestA5Replay(t *testing.T) {
 			say(node, c, i, 1)
 			time.Sleep(several * 5 * time.Millisecond)
 			if i%200 == 0 {
-				total += len(tape.packets)
 				again()
 			}
 		}
-		total += len(tape.packets)
 		again()
 		time.Sleep(20 * time.Second)
 		once(t, node, frames, 0)
@@ -149,7 +153,7 @@ func TestA5FirstFlightsAgain(t *testing.T) {
 			})
 			node.until("open", 10*time.Second, func() bool { return len(node.conns) == 1 })
 			time.Sleep(time.Second)
-			was := tape.packets
+			was := tape.take()
 			attacker := at("203.0.113.66:666")
 			for range 50 {
 				for _, p := range was {
@@ -185,10 +189,9 @@ func TestA5FirstFlightsAgain(t *testing.T) {
 // thief holds every packet of the device for some milliseconds and sends a copy
 // from its own address first.
 type thief struct {
-	on      bool
-	addr    netip.AddrPort
-	relays  bool // answers of the device to challenges leave from the thief's address, too
-	started map[netip.AddrPort]bool
+	on     bool
+	addr   netip.AddrPort
+	relays bool // answers of the device to challenges leave from the thief's address, too
 }
 
 func steal(n *Net, device, node *peer) *thief {
@@ -220,7 +223,7 @@ func TestA6PathTheft(t *testing.T) {
 		th := steal(n, device, node)
 		l := watch(n, node)
 		stolen := Traffic{} // what the thief sent, which no tap sees
-		th.on = true
+		n.Between(func() { th.on = true })
 		for i := range 200 {
 			p := text(i, 200)
 			device.send(d, p)
@@ -233,7 +236,7 @@ func TestA6PathTheft(t *testing.T) {
 				}
 			})
 		}
-		got := l.to[th.addr]
+		got := l.at(th.addr).to
 		t.Logf("%d bytes misdirected for %d copied", got.Bytes, stolen.Bytes)
 		if got.Bytes > 3*stolen.Bytes {
 			t.Errorf("%d bytes misdirected for %d", got.Bytes, stolen.Bytes)
@@ -252,14 +255,14 @@ func TestA6PathTheftByRelay(t *testing.T) {
 	Scenario(t, 3, func(t *testing.T, n *Net) {
 		device, node, d, c := pair(t, n)
 		th := steal(n, device, node)
-		th.relays, th.on = true, true
+		n.Between(func() { th.relays, th.on = true, true })
 		for i := range 40 {
 			device.send(d, text(i, 200))
 			time.Sleep(50 * time.Millisecond)
 		}
 		was := false
 		node.do(func(time.Time) { was = c.Path().Addr() == th.addr.Addr() })
-		th.on = false
+		n.Between(func() { th.on = false })
 		begin := device.send(d, text(1000, 200))
 		back := node.until("the true path", 10*time.Second, func() bool { return c.Path() == device.addr(false) })
 		t.Logf("stolen: %v; back after %v", was, back.Sub(begin))
@@ -293,19 +296,20 @@ func poison(t *testing.T, n *Net, share float64, replace bool) {
 	var worst time.Duration
 	for i := range 20 {
 		p := text(i, whole)
-		f.next()
+		n.Between(f.next)
 		begin := node.send(c, p)
 		worst = max(worst, device.until("16 packets", 10*time.Second, device.has(p)).Sub(begin))
 		time.Sleep(200 * time.Millisecond)
 	}
-	f.share = 0
+	forged := 0
+	n.Between(func() { f.at, forged = -1, f.forged })
 	deliver := func(i, size int) time.Duration {
 		p := text(i, size)
 		begin := node.send(c, p)
 		return device.until("delivery", 10*time.Second, device.has(p)).Sub(begin)
 	}
 	small, large := deliver(98, 300), deliver(99, whole)
-	t.Logf("slowest %v with %d forged packets, then %v and %v", worst, f.forged, small, large)
+	t.Logf("slowest %v with %d forged packets, then %v and %v", worst, forged, small, large)
 	// The window that forged packets halved takes its time to grow again.
 	if small > 150*time.Millisecond || large > 500*time.Millisecond {
 		t.Errorf("%v and %v when the injection had stopped", small, large)
@@ -314,8 +318,8 @@ func poison(t *testing.T, n *Net, share float64, replace bool) {
 		t.Errorf("packets beside cost %v", worst)
 	}
 	device.do(func(time.Time) {
-		if s := device.ep.Stats(); s.Dropped != uint64(f.forged) || len(device.got) != 22 {
-			t.Errorf("%d dropped of %d forged, %d delivered", s.Dropped, f.forged, len(device.got))
+		if s := device.ep.Stats(); s.Dropped != uint64(forged) || len(device.got) != 22 {
+			t.Errorf("%d dropped of %d forged, %d delivered", s.Dropped, forged, len(device.got))
 		}
 	})
 }
@@ -412,9 +416,9 @@ func TestA8Probes(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
-		for addr, out := range l.to {
-			if addr != home && out.Bytes > 3*l.from[addr].Bytes {
-				t.Errorf("%d bytes to %v for %d", out.Bytes, addr, l.from[addr].Bytes)
+		for addr, x := range l.all() {
+			if addr != home && x.to.Bytes > 3*x.from.Bytes {
+				t.Errorf("%d bytes to %v for %d", x.to.Bytes, addr, x.from.Bytes)
 			}
 		}
 		node.do(func(time.Time) {

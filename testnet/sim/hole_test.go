@@ -166,8 +166,8 @@ func TestN7Outages(t *testing.T) {
 		device.until("delivery", 10*time.Second, func() bool { return len(device.got) == sent })
 		node.until("delivery", 10*time.Second, func() bool { return len(node.got) == sent })
 		t.Logf("%v after 30 s of outage", time.Since(back))
-		if l.hellos != 0 || len(device.closed)+len(node.closed) != 0 {
-			t.Errorf("%d first packets, closed %v and %v", l.hellos, device.closed, node.closed)
+		if l.firsts() != 0 || len(device.closed)+len(node.closed) != 0 {
+			t.Errorf("%d first packets, closed %v and %v", l.firsts(), device.closed, node.closed)
 		}
 		if got := sizeOf(node, c); got != 1200 {
 			t.Errorf("an outage passed for a fallen MTU: %d", got)

@@ -26,6 +26,8 @@ type Net struct {
 	stepping bool
 	taps     []Tap
 	total    Traffic
+
+	tapping sync.Mutex // held while a tap runs
 }
 
 // Packet is one datagram where it passes the internet: outside all NATs.
@@ -35,7 +37,8 @@ type Packet struct {
 }
 
 // Tap sees a packet when it has passed the sender's uplink and NATs, and may change
-// its bytes; one that returns false has swallowed it. It may call the Net.
+// its bytes; one that returns false has swallowed it. It may call the Net, but for
+// Between.
 type Tap func(now time.Time, p Packet) (pass bool)
 
 // Traffic counts.
@@ -81,6 +84,13 @@ func (n *Net) Tap(tap Tap) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.taps = append(n.taps, tap)
+}
+
+// Between runs f while no tap runs: to look at what taps note.
+func (n *Net) Between(f func()) {
+	n.tapping.Lock()
+	defer n.tapping.Unlock()
+	f()
 }
 
 // Total counts what passed the taps, in UDP payload.
@@ -243,11 +253,13 @@ func (n *Net) tapped(f *flight) (pass bool) {
 	taps := n.taps
 	n.mu.Unlock()
 	pass = true
+	n.tapping.Lock()
 	for _, tap := range taps {
 		if pass = tap(time.Now(), f.Packet); !pass {
 			break
 		}
 	}
+	n.tapping.Unlock()
 	n.mu.Lock()
 	if pass {
 		n.total.add(len(f.Data))

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,29 +12,53 @@ import (
 // ledger counts, as an outside tap sees it, what went between a node and each
 // address.
 type ledger struct {
-	node     map[netip.Addr]bool
-	to, from map[netip.AddrPort]Traffic
-	last     map[netip.AddrPort]time.Time // the newest packet to it
-	hellos   int                          // first packets of handshakes to the node
+	n      *Net
+	node   map[netip.Addr]bool
+	of     map[netip.AddrPort]account
+	hellos int // first packets of handshakes to the node
+}
+
+// account is one address's.
+type account struct {
+	to, from Traffic
+	last     time.Time // the newest packet to it
+}
+
+// at is what is known of an address.
+func (l *ledger) at(a netip.AddrPort) (x account) {
+	l.n.Between(func() { x = l.of[a] })
+	return x
+}
+
+// all is a copy.
+func (l *ledger) all() (m map[netip.AddrPort]account) {
+	l.n.Between(func() { m = maps.Clone(l.of) })
+	return m
+}
+
+// firsts is how many first packets of handshakes reached the node's network.
+func (l *ledger) firsts() (count int) {
+	l.n.Between(func() { count = l.hellos })
+	return count
 }
 
 func watch(n *Net, node *peer) *ledger {
 	l := &ledger{
+		n:    n,
 		node: map[netip.Addr]bool{node.host.Addr(false): true, node.host.Addr(true): true},
-		to:   make(map[netip.AddrPort]Traffic), from: make(map[netip.AddrPort]Traffic),
-		last: make(map[netip.AddrPort]time.Time),
+		of:   make(map[netip.AddrPort]account),
 	}
 	n.Tap(func(now time.Time, p Packet) bool {
 		if l.node[p.From.Addr()] {
-			t := l.to[p.To]
-			t.add(len(p.Data))
-			l.to[p.To] = t
-			l.last[p.To] = now
+			x := l.of[p.To]
+			x.to.add(len(p.Data))
+			x.last = now
+			l.of[p.To] = x
 		}
 		if l.node[p.To.Addr()] {
-			t := l.from[p.From]
-			t.add(len(p.Data))
-			l.from[p.From] = t
+			x := l.of[p.From]
+			x.from.add(len(p.Data))
+			l.of[p.From] = x
 			if len(p.Data) > 16 && [16]byte(p.Data) == [16]byte{} {
 				l.hellos++
 			}
@@ -97,12 +122,12 @@ func TestN3Rebinding(t *testing.T) {
 			took := device.until("notify", time.Minute, device.has(p)).Sub(sent)
 			worst = max(worst, took)
 		}
-		t.Logf("100 notifies through %d endpoints: slowest %v, %d moves", len(l.from), worst, len(node.moved))
+		t.Logf("100 notifies through %d endpoints: slowest %v, %d moves", len(l.all()), worst, len(node.moved))
 		if worst > keepalive+2*rtt {
 			t.Errorf("a notify took %v", worst)
 		}
-		if l.hellos != 0 || len(node.conns) != 1 {
-			t.Errorf("%d first packets, %d connections", l.hellos, len(node.conns))
+		if l.firsts() != 0 || len(node.conns) != 1 {
+			t.Errorf("%d first packets, %d connections", l.firsts(), len(node.conns))
 		}
 	})
 }
@@ -127,8 +152,8 @@ func TestN3Timeout(t *testing.T) {
 				t.Errorf("%v from the keepalive to the notify", took)
 			}
 		}
-		if l.hellos != 0 {
-			t.Errorf("%d first packets", l.hellos)
+		if l.firsts() != 0 {
+			t.Errorf("%d first packets", l.firsts())
 		}
 	})
 }
@@ -193,11 +218,11 @@ func TestN4Roam(t *testing.T) {
 				p = text(2, 300)
 				node.send(c, p)
 				device.until("another", time.Second, device.has(p))
-				if at := l.last[before]; at.After(valid) {
+				if at := l.at(before).last; at.After(valid) {
 					t.Errorf("a packet to the old path %v after validation", at.Sub(valid))
 				}
-				if l.hellos != 0 || len(node.conns) != 1 {
-					t.Errorf("%d first packets, %d connections", l.hellos, len(node.conns))
+				if l.firsts() != 0 || len(node.conns) != 1 {
+					t.Errorf("%d first packets, %d connections", l.firsts(), len(node.conns))
 				}
 				node.do(func(now time.Time) {
 					paths := c.Paths(now)
@@ -227,34 +252,28 @@ func TestN4RoamInADatagram(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		device.host.Move(n.Internet(), "198.51.100.99")
 		device.do(func(now time.Time) { d.Rebind(now) })
-		var early Traffic
-		fresh := netip.AddrPort{}
-		for a := range l.from {
-			if a.Addr() == device.host.Addr(false) {
-				fresh = a
-			}
-		}
+		var early account
+		var fresh netip.AddrPort
 		valid := node.until("moved", 2*time.Second, func() bool {
 			if len(node.moved) == 1 {
-				early = l.to[node.conns[0].Path()]
 				fresh = node.conns[0].Path()
+				early = l.at(fresh)
 			}
 			return len(node.moved) == 1
 		})
 		if fresh == before {
 			t.Fatal("the path is the old one")
 		}
-		if in := l.from[fresh].Bytes; early.Bytes > 3*in {
-			t.Errorf("%d bytes to the new path before it was validated, %d from it", early.Bytes, in)
-		} else {
-			t.Logf("%d bytes to the new path before it was validated, %d from it", early.Bytes, in)
+		t.Logf("%d bytes to the new path before it was validated, %d from it", early.to.Bytes, early.from.Bytes)
+		if early.to.Bytes > 3*early.from.Bytes {
+			t.Error("more than 3 times")
 		}
 		at := device.until("all 16 packets", 5*time.Second, device.has(p))
 		t.Logf("whole %v after validation", at.Sub(valid))
 		if device.count(p) != 1 {
 			t.Error("delivered more than once")
 		}
-		if l.last[before].After(valid) {
+		if l.at(before).last.After(valid) {
 			t.Error("a packet to the old path after validation")
 		}
 	})

@@ -17,9 +17,8 @@ import (
 //	newer non-probe packet on the path in use -> no longer wanted
 type paths struct {
 	current netip.AddrPort
-	epoch   uint8  // counts the moves
-	mover   uint32 // newest number of a non-probe packet
-	wanted  int8   // 1 + place of the candidate it came from; 0: the path in use
+	epoch   uint8 // counts the moves
+	wanted  int8  // 1 + place of the candidate it came from; 0: the path in use
 
 	spare [candidateCount]candidate
 	aside credit // another source, of probes only
