@@ -60,7 +60,7 @@ func (i *Initiator) exchange(a *attempt, size int) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &pending{mode: a.mode, e: e, id: id, peer: i.cfg.Pin.Key}
+	b := &pending{mode: a.mode, e: e, id: id, peer: i.cfg.Pin.Key.Plain()}
 	responder := b.peer.Raw()
 	x := wire.Exchange{Suite: i.suite.id, ID: a.id, Slot: exchangeSlot(i.cfg.Wall.Now()), Ephemeral: e.Public().Raw()}
 	if i.cfg.Ticket != nil {
