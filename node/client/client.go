@@ -244,7 +244,7 @@ func (c *Client) turn(now time.Time) time.Duration {
 	if at := c.sockets.reopen; !at.IsZero() && !now.Before(at) {
 		c.reopen(now)
 	}
-	if c.sockets.advance(now) {
+	if c.sockets.advance(now, len(c.links) > 0) {
 		c.cfg.Log.Info("nothing came through the socket in use: going back to the one before")
 		c.moved(now)
 	}

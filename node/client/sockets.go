@@ -31,7 +31,7 @@ const (
 // socket is one way to the network.
 type socket struct {
 	port    Port
-	until   time.Time // closed then; zero while it is in use
+	until   time.Time // closed then, unless it is in use; zero while that lives
 	proveBy time.Time // another is tried then; zero once a packet opened here
 	dead    bool      // reading from it ended
 }
@@ -83,9 +83,15 @@ func (s *sockets) proveBy(now time.Time) time.Time {
 	return now.Add(max(proveWithin, proveTrips*s.trip))
 }
 
+// leave gives the socket in use a time to end. One that was taken into use again and
+// proved nothing ends when it was to end before: two that are dead take turns, but
+// not for ever.
 func (s *sockets) leave(now time.Time) {
 	was := s.list[0]
-	was.until, was.proveBy = now.Add(oldSocketFor), time.Time{}
+	if was.until.IsZero() {
+		was.until = now.Add(oldSocketFor)
+	}
+	was.proveBy = time.Time{}
 }
 
 func (s *sockets) drop(i int) {
@@ -94,22 +100,23 @@ func (s *sockets) drop(i int) {
 }
 
 // advance closes what was left long ago, and reports whether it took another
-// socket into use because nothing opened on the one that was.
-func (s *sockets) advance(now time.Time) (moved bool) {
+// socket into use because nothing opened on the one that was. Nothing can while
+// nobody is spoken to.
+func (s *sockets) advance(now time.Time, spoken bool) (moved bool) {
+	use := s.list[0]
+	if !use.proveBy.IsZero() && !now.Before(use.proveBy) && len(s.list) > 1 {
+		if moved = spoken; moved {
+			s.leave(now)
+			s.list = append(s.list[1:], use)
+		}
+		s.list[0].proveBy = s.proveBy(now)
+	}
 	for i := len(s.list) - 1; i > 0; i-- {
 		if o := s.list[i]; o.dead || !now.Before(o.until) {
 			s.drop(i)
 		}
 	}
-	use := s.list[0]
-	if use.proveBy.IsZero() || now.Before(use.proveBy) || len(s.list) == 1 {
-		return false
-	}
-	s.leave(now)
-	s.list = append(s.list[1:], use)
-	use = s.list[0]
-	use.until, use.proveBy = time.Time{}, s.proveBy(now)
-	return true
+	return moved
 }
 
 // deadline is when advance has something to do, zero for never.
@@ -131,7 +138,7 @@ func (s *sockets) deadline() (at time.Time) {
 // with: the network behind its socket lives.
 func (s *sockets) opened() {
 	if s.by == s.list[0] {
-		s.by.proveBy = time.Time{}
+		s.by.until, s.by.proveBy = time.Time{}, time.Time{}
 	}
 }
 
@@ -225,6 +232,7 @@ func (c *Client) read(s *socket) {
 func (c *Client) Rebind(ctx context.Context) error {
 	port, err := c.cfg.Ports(c.cfg.Listen)
 	if err != nil {
+		_ = c.post(ctx, c.moved) // the network may have changed behind the old one
 		return fmt.Errorf("opening a UDP socket: %w", err)
 	}
 	done := make(chan struct{})

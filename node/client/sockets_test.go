@@ -47,14 +47,14 @@ func TestOldSocketsAreClosed(t *testing.T) {
 	if !isClosed(list[0]) || isClosed(list[1]) {
 		t.Error("four sockets are open, or only two")
 	}
-	s.advance(now.Add(oldSocketFor - 1))
+	s.advance(now.Add(oldSocketFor-1), true)
 	if isClosed(list[1]) || isClosed(list[2]) {
 		t.Error("a socket was closed too soon")
 	}
 	if at := s.deadline(); !at.Equal(now.Add(oldSocketFor)) {
 		t.Errorf("the deadline is in %v", at.Sub(now))
 	}
-	if s.advance(now.Add(oldSocketFor)) || len(s.list) != 1 || s.list[0] != list[3] {
+	if s.advance(now.Add(oldSocketFor), true) || len(s.list) != 1 || s.list[0] != list[3] {
 		t.Errorf("%d sockets are left", len(s.list))
 	}
 	if !s.deadline().IsZero() {
@@ -69,19 +69,19 @@ func TestDeadSocketIsLeft(t *testing.T) {
 	var s sockets
 	list := duds("[::]:1", "[::]:2")
 	s.put(now, list[0])
-	if s.advance(now.Add(time.Hour)) {
+	if s.advance(now.Add(time.Hour), true) {
 		t.Error("the only socket was left")
 	}
 	s.put(now, list[1])
-	if s.advance(now.Add(proveWithin - 1)) {
+	if s.advance(now.Add(proveWithin-1), true) {
 		t.Error("the fresh socket had no time")
 	}
 	now = now.Add(proveWithin)
-	if !s.advance(now) || s.list[0] != list[0] {
+	if !s.advance(now, true) || s.list[0] != list[0] {
 		t.Fatal("the old socket was not taken into use again")
 	}
 	now = now.Add(proveWithin)
-	if !s.advance(now) || s.list[0] != list[1] {
+	if !s.advance(now, true) || s.list[0] != list[1] {
 		t.Fatal("both are dead, and the fresh one was not tried again")
 	}
 	s.by = list[0]
@@ -91,8 +91,39 @@ func TestDeadSocketIsLeft(t *testing.T) {
 	}
 	s.by = list[1]
 	s.opened()
-	if s.advance(now.Add(proveWithin)) {
+	if s.advance(now.Add(proveWithin), true) {
 		t.Error("a socket that lives was left")
+	}
+}
+
+// Two sockets that are dead take turns until the older one ends; and nothing is
+// judged while nobody is spoken to.
+func TestDeadSocketsEnd(t *testing.T) {
+	now := time.Now()
+	var s sockets
+	list := duds("[::]:1", "[::]:2")
+	s.put(now, list[0])
+	s.put(now, list[1])
+	for end := now.Add(2 * oldSocketFor); now.Before(end); now = now.Add(proveWithin) {
+		if s.advance(now, false) || s.list[0] != list[1] {
+			t.Fatal("a socket was left that nobody used")
+		}
+	}
+	list = duds("[::]:1", "[::]:2")
+	s = sockets{}
+	s.put(now, list[0])
+	s.put(now, list[1])
+	turns := 0
+	for end := now.Add(2 * oldSocketFor); now.Before(end); now = now.Add(proveWithin / 2) {
+		if s.advance(now, true) {
+			turns++
+		}
+	}
+	if len(s.list) != 1 || s.list[0] != list[1] || !isClosed(list[0]) {
+		t.Errorf("%d sockets are left, or the older one", len(s.list))
+	}
+	if turns < 2 || turns > int(oldSocketFor/proveWithin)+2 {
+		t.Errorf("they took %d turns", turns)
 	}
 }
 
@@ -103,10 +134,10 @@ func TestSlowPathHasTime(t *testing.T) {
 	for _, o := range duds("[::]:1", "[::]:2") {
 		s.put(now, o)
 	}
-	if s.advance(now.Add(proveTrips*s.trip - 1)) {
+	if s.advance(now.Add(proveTrips*s.trip-1), true) {
 		t.Error("the fresh socket had no time")
 	}
-	if !s.advance(now.Add(proveTrips * s.trip)) {
+	if !s.advance(now.Add(proveTrips*s.trip), true) {
 		t.Error("a dead socket was not left")
 	}
 }
