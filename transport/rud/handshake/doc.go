@@ -30,11 +30,11 @@
 //	                                 id, 164   <-----  Challenge
 //	and on as First Contact, the Exchange in the place of the Hello
 //
-//	mode            as Noise                                      when
-//	First Contact   <- s, k; -> e, es, ek, s; <- e, ee, se        the initiator has no static key of the responder
-//	Immediate       IK: <- s; -> e, es, s, ss; <- e, ee, se       it has
-//	Deferred        First Contact's                               the responder asks for it
-//	Ticketed        KKpsk0: -> s; <- s; -> psk, e, es, ss; <- e, ee, se    both hold a ticket
+//	mode            as Noise                                              when
+//	First Contact   <- s, k; -> e, es, ek, s; <- e, ee, se                the initiator has no static key of the responder
+//	Immediate       IK: <- s; -> e, es, s, ss; <- e, ee, se               it has
+//	Deferred        First Contact's                                       the responder asks for it
+//	Ticketed        KKpsk0: -> s; <- s; -> psk, e, es, ss; <- e, ee, se   both hold a ticket
 //
 // In First Contact and Deferred s and k of the responder come in the Challenge; no
 // byte is sealed under k, it only ever opens the initiator's section. The payloads
