@@ -30,8 +30,8 @@
 // # Words
 //
 // Initiator: who dialled, also called the device; the other is the responder, or
-// node. Stream: one direction of a connection, named by an 8-byte id that the
-// RECEIVER issued, sealed, in the handshake. Frame: one unit of payload (the
+// node. Stream: a pair of directions of a connection, each named by an 8-byte id that
+// its RECEIVER issued, sealed: of the main stream in the handshake. Frame: one unit of payload (the
 // draft's Datagram). Piece: the part of a frame in one packet. Path: an address
 // pair; only the peer's address is known here.
 //
@@ -42,6 +42,7 @@
 //	8 zero bytes          a stranger: to the responder's handshake, if we listen
 //	a data id of ours     to its connection
 //	a handshake id        to the connection that dials
+//	a one-time id         when any are issued: 16 bytes decrypted say which stream
 //	anything else         silence, at the cost of one look into a table
 //
 // # Keys of a connection
@@ -51,6 +52,9 @@
 //
 //	header key = HKDF-Expand-SHA-256(secret, "RUD1 header " dir 0 | id, 32)
 //	packet key = HKDF-Expand-SHA-256(secret, "RUD1 packet " dir 0 | id, 32)
+//
+// These are the main stream's; a stream beside it has a secret of its own (Streams),
+// and Roll changes them all.
 //
 // # Data packets
 //
@@ -75,7 +79,7 @@
 //
 // Sealing, in this order:
 //
-//	nonce = 8 zero bytes | number;  AAD = data id | header block in clear
+//	nonce = 8 zero bytes | number;  AAD = id as sent | header block in clear
 //	body and tag = AEAD(packet key, nonce, AAD, body)          AES-256-GCM in suite 0x11
 //	header block = AES-256(header key, header block in clear)  one block
 //
@@ -112,10 +116,10 @@
 //     below 1: an acknowledgement of what was not sent;
 //   - the frame index, completed to the one nearest the oldest frame that is not
 //     whole, is 64 or more above that one, or below 0;
-//   - another frame of two or more pieces than the 1 (from the device) or 3 (to it)
-//     that are not whole;
+//   - another frame of two or more pieces than the 1 (from the device) or 3 (to it;
+//     2 while there are streams beside the main) of the connection not whole;
 //   - other pieces or another final than the frame's pieces held under that cut;
-//   - a number above 2^25.
+//   - a number above 2^25 since the last Roll.
 //
 // Only then are number, acknowledgement, path and frame taken, in this order. The
 // first piece of a frame of two or more opens a buffer of pieces * 1155 bytes.
@@ -304,24 +308,124 @@
 // both have the connection again. Nothing answers a reset. Without Config.Reset the
 // key is a random one, and tokens mean nothing after a restart.
 //
+// # Streams
+//
+// Beside the main stream there are at most 3, which either side opens. They have
+// their own ids, keys, packet numbers, acknowledgements and frames, and share path,
+// congestion, memory and the limits of what may be outstanding. All of this is
+// entries in the lists of frames: one of these nouns in a list, or it is a breach.
+//
+//	StreamNew a (8), one binding  main stream  opens a stream. a: the opener's data id
+//	StreamNew a | b (16)          main         accepts it. b: the answerer's data id
+//	Refuse a (8)                  main         refuses it
+//	CloseStream a | b (16)        main         ends it
+//	StreamNew id (8) alone        any          the sender's id of this stream is id now
+//	Reset (16)                    main         the token of the initiator's new id
+//	Roll (0 or L), OneTimeStreamId (16 n)      see below
+//
+//	binding  StreamClient      transactional: the opener asks, the other answers
+//	         StreamSender      asynchronous: the opener sends
+//	         StreamReceiver    asynchronous: the other sends
+//
+// The binding's value is the protocol, 1 to 255 bytes of UTF-8. Two bindings are
+// refused. All other entries of the list that opens are the principal's credentials:
+// opaque here, checked by the application, which accepts or refuses. OURS: list and
+// protocol fit 495 bytes, one packet on any path. The payload is the stream's first
+// datagram. Ids are not zero. a | b stays the stream's name when ids change.
+//
+//	Open --> opening --StreamNew a|b--> open --CloseStream a|b, either side--> ended
+//	             +------Refuse a-----> ended
+//
+//	stream secret = HKDF-Expand-SHA-256(secret, "RUD1 stream" 0 | a | b, 32)
+//
+// and its keys are derived of this as the main stream's of the secret. OURS: of both
+// ids, or a peer that issues an id twice would have us seal twice under one key.
+//
+// Who opens may queue frames, but sends none before the answer. Frames overtake each
+// other: CloseStream may come before the answer, and ends a stream that is opening; an
+// answer, refusal or end of what is not there is ignored. An opener that closes while
+// opening waits for the answer, and then sends CloseStream. What is not acknowledged
+// when a stream ends is given up. "Ids of closed streams are retired": packets under
+// them are a stranger's.
+//
+// An empty frame is no datagram: it carries control, or nothing, in any direction.
+// Others obey the kind, or it is a breach: data of an asynchronous stream from its
+// sender only; in a transactional one final answers not more than final requests,
+// and when they are as many, no frame behind the last of the answers.
+//
+// OURS: of the 48 or 16 packets outstanding the main stream keeps 8 or 4 to itself,
+// others have 16 at most; streams send in turn. Control goes before data, and also
+// when the congestion window is full. To a device with streams, or that was not heard
+// to know that one ended, 2 frames of two or more packets are under way, not 3: keys
+// take the memory. Frames of a stream that we ended count until its CloseStream is
+// acknowledged. A peer that has more than 12 frames of control waiting is closed.
+//
+// StreamNew alone: who sends it hears both ids until 3 PTO after the first packet
+// under the new one; who receives it seals under the new one at once, with keys of the
+// same secret, and numbers go on. Not while keys roll, nor of a stream with one-time
+// ids. "Only the responder gives a token, for each new id", OURS: of the main stream.
+//
+// # Roll
+//
+// "Rekey at an hour or 2^24 packets in a direction; hard stop at 2^25 or two hours.
+// The original initiator starts (the other asks)": with an empty Roll, OURS: a minute
+// after the hour, and each minute.
+//
+//	initiator                                  responder
+//	Roll e (L bytes, fresh) -----------------> opens under old and new keys
+//	seals under the new ones <---------------- Roll f (L bytes, fresh), under the old
+//	opens under both --- first packet, new --> seals under the new ones
+//	                 <-- an empty frame, new --
+//
+//	secret = HKDF-Expand(HKDF-Extract(salt secret, ikm e*f), "RUD1 roll" 0 | H(e's value | f's value), 32)
+//
+// All streams roll together; ids stay. All zeros abort: the connection is closed.
+// OURS: packet numbers go on over a Roll, so that no number serves twice even where
+// two keys would be the same; after 2^32 - 2^20 the connection ends. A stream that
+// opens meanwhile has keys of both secrets. "Old keys open for 3 PTO more", OURS: from
+// the first packet that opened under the new ones: an outage in the middle would
+// leave a side that cannot open what the other still sends.
+//
+// Order of checks of a Roll: main stream; length 0 to the initiator, L to the
+// responder, L to an initiator that waits for it; none offered that is not proved;
+// then the curve. OURS: keys are 10 s old before the initiator rolls, and a responder
+// leaves a Roll unanswered until they are 5 s old, or while an id of its own is
+// changing: a peer cannot make us agree without end.
+//
+// # One-time ids
+//
+// OneTimeStreamId with an empty value, in any stream, asks for one-time ids of that
+// stream; the answer is a set of them, 16 bytes each, at most 16:
+//
+//	id = AES-256(key of the endpoint, which never leaves, stream id 8 | counter 8)
+//
+// From the first set on EVERY packet of that stream to the issuer carries the next one
+// in place of the stream id, and 16 packets hold 18,352 or 7,920 bytes; unfinished
+// frames are cut anew. The receiver, when the first 8 bytes are no id of its own and
+// any set is out, decrypts 16: "inner id in the table and counter issued and unspent:
+// a one-time id, spent only after the tag opens". Counters begin at 1; OURS: the
+// newest 64 are heard. A set that was not asked for is a breach.
+//
+// A new set leaves when fewer than 16 counters are above the newest spent, or when
+// asked: a sender asks at fewer than 8, and keeps 32. OURS: the last 6 serve for
+// control, for what a PTO repeats, and for one acknowledgement per PTO: without those
+// the set might never come. A sender with none left sends nothing, because the plain
+// id would betray what the others hid; after 30 s the connection ends (ReasonBlind).
+//
 // # The end
 //
 // Closing is silent. A connection ends by [Conn.Close], at two hours or 2^25
 // packets in a direction, at 2^36 failed opens, by a peer that breaks a limit, or
-// by a reset. Until keys roll, a client dials anew at an hour ([Conn.KeyAge]) and
-// closes the old connection; a responder lets the old one live.
+// by a reset, or when its one-time ids run out. The two hours and 2^25 packets count
+// from the last Roll.
 //
 // # Memory
 //
-// An idle connection holds about 4 KiB, most of it expanded keys, and at most 80 KiB
-// when the peer never acknowledges and begins every frame it may: Send takes 53,130
-// bytes and 64 frames to a device, 19,504 bytes and 32 frames from it, and the other
-// direction assembles 1 or 3 frames of 18,480 bytes. Buffers are lent by the
+// An idle connection holds about 2 KiB and, while it is awake, as much again of
+// expanded keys; at most 80 KiB when the peer never acknowledges and begins every
+// frame it may: Send takes 53,130 bytes and 60 frames to a device, 18,992 bytes and
+// 32 frames from it, and the other direction assembles 1 or 3 frames of 18,480 bytes.
+// Streams beside the main take off 7 KiB each to a device, and one frame assembled
+// at it. Buffers are lent by the
 // Endpoint, and scratch space is one packet each way for all connections.
-//
-// # Seams
-//
-// Suites: handshake.NewAEAD. Roll, one-time ids and StreamNew: extensions of frames, which
-// receive checks and ignores; protection is one direction's keys, to be held twice
-// for 3 PTO. Modes of handshake: knock and onAnswer know only Results.
 package rud
