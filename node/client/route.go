@@ -39,16 +39,18 @@ func (c *Client) route(to netip.AddrPort) netip.Addr {
 // node would wait for the next heartbeat, or never find its NAT open. It reports
 // whether it did.
 func (c *Client) noticeRoute(ctx context.Context, l *link) bool {
-	to := l.to
-	local := c.route(to)
+	c.mu.Lock()
+	there := l.to
+	c.mu.Unlock()
+	to, local := there, c.route(there)
 	if !local.IsValid() {
-		to, local = c.elsewhere(l)
+		to, local = c.elsewhere(l.address.Fingerprint)
 	}
 	if !local.IsValid() {
 		return false // no network: nothing would be gained by moving
 	}
 	c.mu.Lock()
-	was, there := l.local, l.to
+	was := l.local
 	l.local, l.to = local, to
 	c.mu.Unlock()
 	if was == local || !was.IsValid() {
@@ -65,13 +67,13 @@ func (c *Client) noticeRoute(ctx context.Context, l *link) bool {
 	return true
 }
 
-// elsewhere is another address of a link's node that there is a way to, of those the
+// elsewhere is another address of a node that there is a way to, of those the
 // profile pins: IPv6, where only IPv4 was and is gone. "Dual stack is one
-// connection."
-func (c *Client) elsewhere(l *link) (to netip.AddrPort, local netip.Addr) {
+// connection." The zero Addr means that there is none.
+func (c *Client) elsewhere(fingerprint string) (to netip.AddrPort, local netip.Addr) {
 	for _, n := range c.profile.Nodes() {
 		a, err := discovery.ParseAddress(n)
-		if err != nil || a.Fingerprint != l.address.Fingerprint {
+		if err != nil || a.Fingerprint != fingerprint {
 			continue
 		}
 		ip, err := netip.ParseAddr(a.Host)
@@ -83,7 +85,7 @@ func (c *Client) elsewhere(l *link) (to netip.AddrPort, local netip.Addr) {
 			return to, local
 		}
 	}
-	return l.to, netip.Addr{}
+	return to, netip.Addr{}
 }
 
 // firstReached picks the address to send to: the first that there is a way to.

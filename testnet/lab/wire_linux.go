@@ -84,10 +84,15 @@ func (w *Wire) Add(a netip.Addr) error {
 	return nil
 }
 
-// Remove takes an address from the interface, and from the network.
+// Remove takes an address from the interface, the last one of its family with the
+// way out, and from the network.
 func (w *Wire) Remove(a netip.Addr) error {
 	p := netip.PrefixFrom(a, a.BitLen())
 	w.cloud.unroute(w, func(q netip.Prefix) bool { return p == q })
+	if a.Is6() {
+		// With IPv4 the kernel does that itself.
+		w.machine.IP("-6", "route", "del", "default", "dev", w.name)
+	}
 	return w.machine.IP("addr", "del", p.String(), "dev", w.name)
 }
 
