@@ -70,17 +70,13 @@ func (s *introduced) wantTalk(alices, bobs *Conn) {
 	}
 }
 
-// wantSilence wants that bob makes no connection and answers no stranger for a
-// while.
+// wantSilence wants that bob makes no connection for a while, and asks alice with no
+// Challenge.
 func (s *introduced) wantSilence(what string, c *Conn) {
 	s.t.Helper()
-	answers := func() uint64 {
-		o := s.bob.Stats().Handshake
-		return o[handshake.Challenged] + o[handshake.Completed] + o[handshake.Resent]
-	}
-	before, conns := answers(), len(s.bob.opened)
+	accepted, conns := s.alice.Stats().Handshake[handshake.Accepted], len(s.bob.opened)
 	s.run(10 * time.Second)
-	if c.Proved() || len(s.bob.opened) != conns || answers() != before {
+	if c.Proved() || len(s.bob.opened) != conns || s.alice.Stats().Handshake[handshake.Accepted] != accepted {
 		s.t.Errorf("%s: answered", what)
 	}
 	c.Close(s.now)
@@ -143,6 +139,15 @@ func TestOnlyTicketsOpenADevice(t *testing.T) {
 	if s.tickets.Len() != 1 || len(s.disk) != 0 {
 		t.Error("spent by a guess")
 	}
+	if s.bob.Stats().Handshake[handshake.BadTicket] != 0 {
+		t.Error("an unknown ticket was looked into")
+	}
+	// Busy, it would ask with a Challenge first: that leads to First Contact.
+	s.bob.gate.responder = nil
+	s.bob.Endpoint.cfg.Busy = func() bool { return true }
+	s.bob.now = s.now
+	s.bob.listen()
+	s.wantSilence("the ticket itself, when busy", s.alice.dial(Target{To: s.bob.addr, Ticket: ticket}))
 }
 
 // A stolen ticket opens nothing: both still prove their static keys. A replayed one
