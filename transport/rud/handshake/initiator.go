@@ -25,8 +25,9 @@ const (
 
 // maxAnswers is how many ResponderCompletes are tried in a second, against each
 // packet that they may answer. Attack: whoever sees our handshake id can send answers
-// without end, and each costs us two agreements a packet.
-const maxAnswers = 100
+// without end, and each costs us two agreements a packet. It is a tenth of a core: a
+// smaller number would be an easier way to have the true answer dropped.
+const maxAnswers = 1000
 
 // maxChallenges is how many Challenges of an attempt get a Complete. Attack:
 // whoever sees our Hello can answer it without end, and each answer costs us
