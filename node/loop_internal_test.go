@@ -3,6 +3,8 @@ package node
 import (
 	"testing"
 	"time"
+
+	"meshpresence/transport/udpport"
 )
 
 // Whatever asks for a sweep, and however often, the next one leaves the loop time
@@ -24,5 +26,19 @@ func TestSweepsComeNoSoonerThanTheyMay(t *testing.T) {
 	n.sweepSoon()
 	if got := n.sweepAt.Sub(now); got != time.Millisecond {
 		t.Errorf("one that is due sooner was put off to %v", got)
+	}
+}
+
+// "with the handshake queue an eighth full": of what may wait for the loop.
+func TestOverrun(t *testing.T) {
+	n := new(Node)
+	for waiting, want := range map[int64]bool{0: false, readBusy - 1: false, readBusy: true} {
+		n.unread.Store(waiting)
+		if n.overrun() != want {
+			t.Errorf("with %d datagrams waiting: %v", waiting, !want)
+		}
+	}
+	if readBusy*8 != readAhead*udpport.BatchSize {
+		t.Errorf("%d is not an eighth of what may wait", readBusy)
 	}
 }
