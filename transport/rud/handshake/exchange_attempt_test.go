@@ -249,10 +249,10 @@ func TestForgedAnswersWithoutEnd(t *testing.T) {
 	answer, _, o := x.send(x.from, p)
 	want(t, o, handshake.Completed)
 	forged := slices.Clone(answer)
+	forged[60] ^= 1
 	tried := 0
 	for n := range 1500 {
-		forged[20] = byte(n)
-		forged[60] ^= 1
+		forged[20], forged[21] = byte(n), byte(n>>8)
 		switch _, o := i.Receive(x.now, forged); o {
 		case handshake.BadSeal:
 			tried++
