@@ -25,7 +25,7 @@ func TestIdleCost(t *testing.T) {
 		limit = 60_000.0
 	)
 	// The tool that made the account has ended, and its connection is not counted.
-	port := phone.wire.Seen()[0].From.Port()
+	port := phone.socket().Port()
 	its := func(p *lab.Seen) bool { return p.UDP() && (p.From.Port() == port || p.To.Port() == port) }
 	s.eventually("the phone has been idle for a while", func() bool { return phone.wire.Count(its) > begin+count })
 	seen := phone.wire.Seen()
