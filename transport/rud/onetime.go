@@ -126,10 +126,6 @@ func (s *Stream) take(now time.Duration) (id [wire.SizeOneTimeID]byte) {
 // issue sends the peer a set of new ids.
 func (s *Stream) issue(now time.Duration) {
 	e := s.c.e
-	if s.renewing() {
-		s.c.end(now, ReasonBreach) // asked for the id that it was told to leave
-		return
-	}
 	if e.oneTime.block == nil {
 		var raw [32]byte
 		if e.draw(raw[:]) != nil {
@@ -148,12 +144,16 @@ func (s *Stream) issue(now time.Duration) {
 	if x.issued == 0 {
 		e.oneTime.out++
 	}
+	mine := s.in.id
+	if s.other != nil && s.other.renewal == renewTold {
+		mine = s.other.id // the peer asked before it heard of it
+	}
 	set := make([]byte, 0, oneTimeSet*wire.SizeOneTimeID)
 	for len(set) < oneTimeSet*wire.SizeOneTimeID {
 		x.issued++
 		x.unused = x.unused<<1 | 1
 		var plain, id [wire.SizeOneTimeID]byte
-		copy(plain[:], s.in.id[:])
+		copy(plain[:], mine[:])
 		binary.BigEndian.PutUint64(plain[wire.SizeID:], x.issued)
 		e.oneTime.block.Encrypt(id[:], plain[:])
 		if first := wire.ID(id[:wire.SizeID]); first.IsZero() || e.taken(first) {

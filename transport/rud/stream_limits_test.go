@@ -192,7 +192,7 @@ func TestWideFramesAreShared(t *testing.T) {
 // now and then, wide frames in all: what is acknowledged arrived, in its stream, and
 // honest peers never find each other in breach.
 func TestStreamsInAnyWeather(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range seeds(8, 300) {
 		w, device, node, d, n := pair(t, 500+seed)
 		watchSeals(w)
 		w.loss, w.again, w.jitter, w.overtake = 0.2, 0.1, 100*time.Millisecond, 0.3
@@ -219,6 +219,10 @@ func TestStreamsInAnyWeather(t *testing.T) {
 						}
 					case 2:
 						_ = s.Renew(w.now)
+					case 3:
+						if w.rng.IntN(6) == 0 {
+							_ = s.AskOneTime(w.now)
+						}
 					}
 				}
 				if _, err := c.Send(w.now, text(i, 1+w.rng.IntN(9000))); err == nil {
@@ -226,6 +230,9 @@ func TestStreamsInAnyWeather(t *testing.T) {
 				}
 				if w.rng.IntN(8) == 0 {
 					_ = c.Roll(w.now)
+				}
+				if w.rng.IntN(30) == 0 {
+					_ = c.main.Renew(w.now)
 				}
 			}
 			w.run(time.Duration(w.rng.IntN(800)) * time.Millisecond)

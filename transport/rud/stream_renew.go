@@ -75,10 +75,6 @@ func (c *Conn) renewing() bool {
 // each new id" of the main stream: the connection ends with it.
 func (s *Stream) onRenewed(now time.Duration, id wire.ID) {
 	c := s.c
-	if s.blind() {
-		c.end(now, ReasonBreach) // its ids are for one time
-		return
-	}
 	out, err := s.sendKeys(c.secret, id)
 	if err != nil {
 		c.end(now, ReasonClosed) // no ciphers: cannot be
