@@ -71,13 +71,17 @@ func (k *knocker) data(answer []byte) []byte {
 // firstData makes the first data packet of a handshake.
 func firstData(t *testing.T, r *handshake.Result) []byte {
 	t.Helper()
+	return firstDataWith(t, r, wire.Header{Number: 1, Flags: wire.FlagFinal})
+}
+
+func firstDataWith(t *testing.T, r *handshake.Result, h wire.Header) []byte {
+	t.Helper()
 	header, packet := r.SendKeys()
 	p, err := newProtection(r.Suite, r.PeerID, header, packet)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var s scratch
-	h := wire.Header{Number: 1, Flags: wire.FlagFinal}
 	return bytes.Clone(p.seal(&s, wire.AppendBody(p.begin(&s, &h), nil, []byte("first"))))
 }
 
@@ -128,6 +132,22 @@ func TestProvisional(t *testing.T) {
 	if node.give(k.from, k.data(answer)) != nil || len(node.opened) != 1 {
 		t.Error("it came back")
 	}
+}
+
+// A first Data that breaks a limit: the peer is closed, and the Handler never heard
+// of it.
+func TestFirstDataThatBreaksALimit(t *testing.T) {
+	node := listener(t)
+	k := node.knockFrom("198.51.100.2:40000", 1)
+	r, o := k.i.Receive(node.w.now, node.give(k.from, k.complete()))
+	if o != handshake.Completed {
+		t.Fatal(o)
+	}
+	node.give(k.from, firstDataWith(t, r, wire.Header{Number: 1, Flags: wire.FlagFinal | wire.FlagAckValid, Newest: 9}))
+	if len(node.opened)+len(node.closed) != 0 {
+		t.Error("the Handler heard of it")
+	}
+	node.wantNothing()
 }
 
 // "e_I seen? (same bytes and source, still provisional: stored answer; else

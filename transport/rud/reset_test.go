@@ -124,6 +124,9 @@ func TestRemnant(t *testing.T) {
 	if !ok || r.Addr != device.addr || r.Peer != device.static.Public() || r.ID != d.main.in.id {
 		t.Errorf("%v, %v", r, ok)
 	}
+	if d.reset == handshake.ResetToken(key.Secret{}, r.Peer, r.ID) {
+		t.Error("a token that anybody can make who sees an id")
+	}
 	if _, ok := d.Remnant(); ok {
 		t.Error("an initiator's connection left one")
 	}
