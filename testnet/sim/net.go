@@ -26,6 +26,9 @@ type Net struct {
 	stepping bool
 	taps     []Tap
 	total    Traffic
+	second   time.Duration // of the packets counted in busy
+	busy     int
+	flooded  bool
 
 	tapping sync.Mutex // held while a tap runs
 }
@@ -154,8 +157,26 @@ func (f *flights) Pop() any {
 	return last
 }
 
+// flood is how many packets a simulated second carries. Two peers that answer each
+// other without end would else stop the clock, and the test.
+const flood = 200_000
+
+// Flooded reports whether packets were lost because a second had too many.
+func (n *Net) Flooded() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.flooded
+}
+
 // push queues a packet and sets the timer for it when it is the next one.
 func (n *Net) push(f flight) {
+	if s := n.now().Truncate(time.Second); s != n.second {
+		n.second, n.busy = s, 0
+	}
+	if n.busy++; n.busy > flood {
+		n.flooded = true
+		return
+	}
 	n.turns++
 	f.turn = n.turns
 	heap.Push(&n.queue, f)

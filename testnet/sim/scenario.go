@@ -55,7 +55,13 @@ func Scenario(t *testing.T, few int, story func(t *testing.T, n *Net)) {
 	for _, seed := range Seeds(t, few) {
 		t.Run("seed="+strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Cleanup(func() { sayHow(t, seed) })
-			synctest.Test(t, func(t *testing.T) { story(t, New(seed)) })
+			synctest.Test(t, func(t *testing.T) {
+				n := New(seed)
+				story(t, n)
+				if n.Flooded() {
+					t.Error("packets without end: more in a second than the simulator carries")
+				}
+			})
 		})
 	}
 }
