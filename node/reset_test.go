@@ -47,7 +47,7 @@ func TestDevicesHearOfARestart(t *testing.T) {
 		if err := n.Close(); err != nil {
 			t.Fatal(err)
 		}
-		n = start(t, pinned(cfg, n))
+		start(t, pinned(cfg, n))
 		publish(t, phone, "after")
 		w.want("after")
 	})
