@@ -63,6 +63,17 @@ func TestReplyLeavesByItsSocket(t *testing.T) {
 	want("an endpoint request", 1)
 	s.pass(5 * time.Second)
 	want("its repetitions", 0)
+
+	// And one by the path in use: the data beside the answer goes its own way.
+	for len(s.out) > 0 {
+		s.writeAck(int(s.next().Number))
+	}
+	replied, s.addr = 0, scriptHere
+	s.write(wire.Header{Flags: wire.FlagFinal | wire.FlagProbe, Frame: 3}, []byte("where am I"))
+	if len(s.out) != 2 {
+		t.Errorf("%d packets", len(s.out))
+	}
+	want("an endpoint request by the path in use", 1)
 }
 
 // Strangers are answered by Reply, too.
