@@ -292,7 +292,9 @@ func TestA8StreamStorm(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
-		t.Logf("%d streams opened, %d refused, %d closed at the node", opened, refused, node.streamsClosed)
+		closed := 0
+		node.do(func(time.Time) { closed = node.streamsClosed })
+		t.Logf("%d streams opened, %d refused, %d closed at the node", opened, refused, closed)
 		if opened < 100 || refused == 0 {
 			t.Errorf("%d streams opened, %d refused: no storm", opened, refused)
 		}
