@@ -238,7 +238,7 @@
 // has proved nothing but that it knew our key: a verb that may not run twice or for
 // anybody is not one of the three.
 //
-// A Challenge answers an Exchange whose time is 12 slots of 10 s or more off our
+// A Challenge answers an Exchange whose time is more than 12 slots of 10 s off our
 // clock, in the first 12 slots after our start, above 500 a second, when Config.Busy
 // says so and for a second after, and when there is no more room for sources that
 // may be forged. A device whose clock is wrong is served, a round trip later; a node
