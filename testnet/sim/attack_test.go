@@ -236,7 +236,7 @@ func TestA8Probes(t *testing.T) {
 		for i := range 200 {
 			device.host.Move(n.Internet(), fmt.Sprintf("198.51.101.%d", 1+i))
 			device.do(func(now time.Time) { _, _ = d.SendProbe(now, node.addr(false), text(i, 20)) })
-			time.Sleep(30 * time.Millisecond)
+			time.Sleep(150 * time.Millisecond) // a challenge would be answered by then
 			device.host.Move(n.Internet(), home.Addr().String())
 			time.Sleep(100 * time.Millisecond)
 		}
