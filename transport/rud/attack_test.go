@@ -360,3 +360,72 @@ func TestHelloFloodWhileBusy(t *testing.T) {
 	node.w.run(provisionalFor)
 	node.wantNothing()
 }
+
+// Provisional starvation: one neighbour with an address of its own makes three
+// connections a second and proves none. It fills the room of its /24, and a device
+// beside it gets in all the same.
+func TestNeighbourHoldsAPrefix(t *testing.T) {
+	node := listener(t)
+	seed := 0
+	knock := func(from string) []byte {
+		seed++
+		k := node.knockFrom(from, uint64(seed))
+		return node.give(k.from, k.complete())
+	}
+	for range maxProvisionalPrefix {
+		if knock("198.51.100.66:666") == nil {
+			t.Fatal("no room at first")
+		}
+	}
+	served := 0
+	for range 40 {
+		for range 3 {
+			node.w.run(time.Second / 3)
+			knock("198.51.100.66:666")
+		}
+		k := node.knockFrom("198.51.100.2:40000", uint64(5000+served))
+		answer := node.give(k.from, k.complete())
+		if answer == nil {
+			continue
+		}
+		node.w.run(500 * time.Millisecond) // a slow path, and the neighbour goes on
+		knock("198.51.100.66:666")
+		node.w.tap = nil
+		node.Receive(node.w.now, k.from, k.data(answer))
+		if served++; len(node.opened) != served {
+			t.Fatal("the device had its answer, and was dropped before its first Data")
+		}
+		if n := node.gate.crowd[prefix(k.from)]; n > maxProvisionalPrefix {
+			t.Fatalf("%d provisional in a prefix", n)
+		}
+	}
+	if served < 30 {
+		t.Errorf("%d of 40 connections beside such a neighbour", served)
+	}
+}
+
+// The same from many prefixes: nobody holds the whole table.
+func TestStrangersHoldTheTable(t *testing.T) {
+	node := listener(t)
+	for i := range maxProvisional {
+		r := &handshake.Result{MyID: wire.ID{9, 9, byte(i >> 8), byte(i)}, Validated: true}
+		binary.BigEndian.PutUint32(r.Request[:], uint32(i)+1)
+		from := mustAddr(fmt.Sprintf("10.%d.%d.1:1", i/64>>8, i/64&255))
+		now := node.begin(node.w.now)
+		node.gate.waiting.add(&provisional{result: r, from: from, born: now})
+	}
+	knock := func(seed uint64) []byte {
+		k := node.knockFrom("198.51.100.2:40000", seed)
+		return node.give(k.from, k.complete())
+	}
+	if knock(1) != nil {
+		t.Error("one of a moment ago gave way")
+	}
+	node.w.run(provisionalLeast)
+	if knock(2) == nil {
+		t.Error("no room beside the oldest")
+	}
+	if n := len(node.gate.byRequest); n != maxProvisional {
+		t.Errorf("%d provisional connections", n)
+	}
+}

@@ -93,8 +93,12 @@ func (e *Endpoint) listen() bool {
 		return false
 	}
 	// Attack: tokens under a key of zeros could be made by anybody who sees an id.
-	if e.cfg.Reset == (key.Secret{}) && e.draw(e.cfg.Reset[:]) != nil {
-		return false
+	if e.cfg.Reset == (key.Secret{}) {
+		var fresh key.Secret // half of one would be taken for a key at the next try
+		if e.draw(fresh[:]) != nil {
+			return false
+		}
+		e.cfg.Reset = fresh
 	}
 	r, err := handshake.NewResponder(e.now, handshake.ResponderConfig{
 		Statics: e.cfg.statics(), Card: e.cfg.CardHash, Reset: e.cfg.Reset,
@@ -133,7 +137,9 @@ func (t table) Stored(from netip.AddrPort, request [wire.SizeHash]byte) []byte {
 }
 
 // Room implements handshake.Table.
-func (t table) Room(from netip.AddrPort, validated bool) bool { return t.e.gate.room(from, validated) }
+func (t table) Room(from netip.AddrPort, validated bool) bool {
+	return t.e.gate.room(t.e.now.Sub(t.e.start), from, validated)
+}
 
 // Proved implements handshake.Table.
 func (t table) Proved(a netip.Addr) bool { return t.e.gate.proved[limit.Prefix(a)] > 0 }

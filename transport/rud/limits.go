@@ -79,6 +79,12 @@ const (
 	maxProvisionalPrefix = 64
 	provisionalFor       = 30 * time.Second
 
+	// provisionalLeast is how old one is before it gives way to another's Complete,
+	// when there is no room: whoever means to go on has done so. Attack: two
+	// Completes a second keep a prefix full. A prefix with proved devices gets 20 a
+	// second answered, which is fewer than 64 in that time.
+	provisionalLeast = 3 * time.Second
+
 	// maxUnvalidated and maxUnvalidatedPrefix are the part of them that may come
 	// of Exchanges. Attack: an Exchange may carry a forged source, so 140 a
 	// second would take the room of everybody, and two a second that of a

@@ -71,13 +71,34 @@ func (w *waiting) count(p *provisional, d int) {
 	}
 }
 
-// room reports whether one more may come from there.
-func (w *waiting) room(from netip.AddrPort, validated bool) bool {
+// room reports whether one more may come from there; an old one may give way to it.
+func (w *waiting) room(now time.Duration, from netip.AddrPort, validated bool) bool {
 	k := prefix(from)
 	if !validated && (w.unvalidated >= maxUnvalidated || w.strangers[k] >= maxUnvalidatedPrefix) {
 		return false
 	}
-	return len(w.byRequest) < maxProvisional && w.crowd[k] < maxProvisionalPrefix
+	crowded := w.crowd[k] >= maxProvisionalPrefix
+	if !crowded && len(w.byRequest) < maxProvisional {
+		return true
+	}
+	return validated && w.yield(now, k, crowded)
+}
+
+// yield drops the oldest one, of that prefix when it is crowded, unless it is too
+// young, and reports whether it did. Attack: a neighbour of a device makes two a
+// second, proves none, and has the prefix to itself.
+func (w *waiting) yield(now time.Duration, k limit.Key, crowded bool) bool {
+	for e := w.queue.Front(); e != nil; e = e.Next() {
+		p := e.Value.(*provisional)
+		if now < p.born+provisionalLeast {
+			return false // so are those after it
+		}
+		if !crowded || prefix(p.from) == k {
+			w.drop(p)
+			return true
+		}
+	}
+	return false
 }
 
 // oldest returns the one whose time is over first, nil for none.
