@@ -2,6 +2,7 @@ package rud
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -207,5 +208,40 @@ func TestResetAfterRestart(t *testing.T) {
 	w.run(time.Second)
 	if s := again.Stats(); s.Handshake[handshake.Challenged] != 3 {
 		t.Errorf("%d Challenges", s.Handshake[handshake.Challenged])
+	}
+}
+
+// broken is randomness that ends in the middle of a draw, once.
+type broken struct {
+	seeded
+	left int // bytes until then; negative: it has happened
+}
+
+func (b *broken) Read(p []byte) (int, error) {
+	if b.left < 0 || len(p) <= b.left {
+		if b.left >= 0 {
+			b.left -= len(p)
+		}
+		return b.seeded.Read(p)
+	}
+	n := b.left
+	b.left = -1
+	b.seeded.Read(p[:n])
+	return n, errors.New("no randomness")
+}
+
+// Randomness that fails inside the reset key: half a key is none, or tokens could
+// be guessed.
+func TestRandomnessEndsInTheResetKey(t *testing.T) {
+	h := newWorld(t, 1).add("192.0.2.1:6770", true, func(c *Config) { c.Rand = &broken{newSeeded(1), 1} })
+	h.Receive(h.w.now, scriptHere, make([]byte, wire.SmallPacket)) // tries again
+	zeros := 0
+	for _, b := range h.cfg.Reset {
+		if b == 0 {
+			zeros++
+		}
+	}
+	if zeros > 8 {
+		t.Errorf("a reset key with %d zeros", zeros)
 	}
 }
