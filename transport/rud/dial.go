@@ -205,6 +205,9 @@ func (c *Conn) onAnswer(now time.Duration, packet []byte) {
 	d := c.dial
 	result, o := d.machine.Receive(c.e.now, packet)
 	c.e.stats.Handshake[o]++
+	if c.phase != phaseDialling {
+		return // Pin.Accept closed it
+	}
 	switch o {
 	case handshake.Accepted:
 		c.drive(now)

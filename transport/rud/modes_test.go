@@ -396,3 +396,25 @@ func TestTargetIsChecked(t *testing.T) {
 	}
 	device.wantNothing()
 }
+
+// Whoever is asked to trust a key may give the connection up instead.
+func TestTrustEndsTheConnection(t *testing.T) {
+	w := newWorld(t, 7)
+	node := w.add("192.0.2.1:6770", true)
+	device := w.add("198.51.100.2:40000", false)
+	for _, trust := range []bool{true, false} {
+		var c *Conn
+		c, err := device.Dial(w.now, Target{To: node.addr, Pin: handshake.Pin{Accept: func(key.Agreement) bool {
+			c.Close(w.now)
+			return trust
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.run(10 * time.Second)
+		if device.Len() != 0 || len(device.closed) == 0 || len(node.opened) != 0 {
+			t.Errorf("trust %v: %d connections", trust, device.Len())
+		}
+	}
+	device.wantNothing()
+}

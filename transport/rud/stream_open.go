@@ -204,12 +204,13 @@ func (c *Conn) onOpenStream(now time.Duration, k *control, list wire.Extensions,
 	if len(first) > 0 {
 		s.bound.asked++
 	}
-	if !handler.Accept(c.e.now, c, s, first) {
+	accepted := handler.Accept(c.e.now, c, s, first)
+	switch {
+	case c.phase != phaseOpen || s.bound.state != streamOpen: // Accept ended it, or all
+	case !accepted:
 		c.drop(s)
 		c.refuse(now, k.id)
-		return
-	}
-	if c.phase == phaseOpen && s.bound.state == streamOpen {
+	default:
 		both := append(k.id[:], mine[:]...)
 		c.tell(now, &c.main, wire.Extension{Tag: wire.TagStreamNew, Value: both})
 	}

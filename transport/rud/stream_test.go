@@ -338,3 +338,35 @@ func TestAnswerOutOfOrder(t *testing.T) {
 	s.wantOpen()
 	s.wantMessages(3)
 }
+
+// Accept may end what it is asked about, as any call of a Handler.
+func TestAcceptEndsTheConnection(t *testing.T) {
+	for what, end := range map[string]func(s *Stream, now time.Time){
+		"connection": func(s *Stream, now time.Time) { s.Conn().Close(now) },
+		"stream":     func(s *Stream, now time.Time) { s.Close(now) },
+	} {
+		for _, answer := range []bool{true, false} {
+			s := newScript(t, false)
+			s.onAccept = func(st *Stream) { end(st, s.now); s.deny = true }
+			s.e.cfg.Handler = denying{s, answer}
+			s.tell("", entry(wire.TagStreamNew, []byte("abcdefgh")), entry(wire.TagStreamClient, []byte("notary")))
+			if len(s.ended) != 1 {
+				t.Errorf("%s, %v: told %d times of the end", what, answer, len(s.ended))
+			}
+			if n := len(s.c.others()); n != 0 {
+				t.Errorf("%s, %v: %d streams left", what, answer, n)
+			}
+		}
+	}
+}
+
+// denying is a script whose Accept answers so whatever happened inside.
+type denying struct {
+	*script
+	answer bool
+}
+
+func (d denying) Accept(now time.Time, c *Conn, s *Stream, first []byte) bool {
+	d.script.Accept(now, c, s, first)
+	return d.answer
+}
