@@ -38,6 +38,10 @@ type TicketsConfig struct {
 type Tickets struct {
 	cfg  TicketsConfig
 	held map[TicketID]heldTicket
+
+	// forgot is the latest expiry of a spent ticket that was dropped: of those up to
+	// it we do not know any more, should the clock go back.
+	forgot wall.Time
 }
 
 // heldTicket is a ticket, or what is left of a spent one.
@@ -72,7 +76,7 @@ func (t *Tickets) Put(ticket *handshake.Ticket, made wall.Time) error {
 	t.forget(now)
 	_, here := t.held[ticket.ID]
 	switch {
-	case ticket.Expires <= now:
+	case ticket.Expires <= now || ticket.Expires <= t.forgot:
 		return fmt.Errorf("hold ticket: %w", errTicketOver)
 	case made < t.cfg.Since:
 		return fmt.Errorf("hold ticket: %w", errTicketOld)
@@ -130,9 +134,13 @@ func (t *Tickets) Len() int {
 // forget drops what has expired.
 func (t *Tickets) forget(now wall.Time) {
 	for id, h := range t.held {
-		if h.expires <= now {
-			delete(t.held, id)
+		if h.expires > now {
+			continue
 		}
+		if h.ticket == nil {
+			t.forgot = max(t.forgot, h.expires)
+		}
+		delete(t.held, id)
 	}
 }
 

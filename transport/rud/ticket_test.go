@@ -163,3 +163,28 @@ func TestTicketsDoNotPrint(t *testing.T) {
 		}
 	}
 }
+
+// A ticket was redeemed; our clock leaps ahead, which forgets it, and back: it is
+// not redeemed again.
+func TestTicketRedeemedBeforeAClockLeapt(t *testing.T) {
+	r := newTicketRig(0, 0)
+	r.cfg.Store = nil // no disk remembers
+	one := r.ticket(1)
+	if r.Put(one, r.now) != nil || r.Redeem(one) != nil {
+		t.Fatal("not redeemed")
+	}
+	r.now = r.now.Add(time.Hour)
+	r.Len()
+	r.now = r.now.Add(-time.Hour)
+	if r.Put(one, r.now) == nil {
+		t.Error("held again")
+	}
+	if r.Redeem(one) == nil {
+		t.Error("redeemed twice")
+	}
+	later := r.ticket(2)
+	later.Expires += wall.Time(1)
+	if err := r.Put(later, r.now); err != nil {
+		t.Errorf("another ticket: %v", err)
+	}
+}
