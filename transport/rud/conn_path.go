@@ -121,6 +121,9 @@ func (p *paths) earn(from netip.AddrPort, n int) {
 // challenged on the new AND the old path; move when the new answers from there;
 // move back if a newer packet arrives on the old."
 func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire.Header, size int) {
+	if c.phase != phaseOpen {
+		return // the packet closed it: its prefix is not counted any more
+	}
 	p := &c.paths
 	newest := !h.Probe() && h.Number > s.mover
 	if newest {

@@ -276,3 +276,35 @@ func TestRollMeetsRenew(t *testing.T) {
 		t.Errorf("%d and %d messages, %d rolls", len(device.messages), len(node.messages), node.Stats().Rolled)
 	}
 }
+
+// Attack: a device that acknowledges nothing makes the answer to a one-time id one
+// too many, in a packet from another path that is proved: the connection is over
+// before the path is looked at, and moves nowhere.
+func TestOneTimeIDThatIsOneTooMany(t *testing.T) {
+	s, ids := oneTimeScript(t)
+	moved := 0
+	s.e.cfg.Handler = moving{s, &moved}
+	s.c.paths.spare[0] = candidate{credit: credit{addr: scriptThere}, proved: s.e.now.Sub(s.e.start) + oldPathFor}
+	for s.c.main.outbox.len() < frameWindow {
+		s.c.main.outbox.add(&s.e.buffers, nil, wire.FlagFinal)
+	}
+	for range queueMost {
+		s.c.besides().queue = append(s.c.besides().queue, queued{s: &s.c.main})
+	}
+	s.out = nil
+	s.addr = scriptThere
+	s.receive(s.under(ids[:16], "x"))
+	s.out = nil
+	s.wantClosed(ReasonBreach)
+	if moved != 0 {
+		t.Error("a closed connection moved")
+	}
+}
+
+// moving is a script that counts moves.
+type moving struct {
+	*script
+	moved *int
+}
+
+func (m moving) Moved(time.Time, *Conn) { *m.moved++ }
