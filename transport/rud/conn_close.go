@@ -4,7 +4,23 @@ import (
 	"time"
 
 	"meshpresence/internal/key"
+	"meshpresence/transport/rud/wire"
 )
+
+// Leave tells the peer that we close, in one packet that nothing repeats, and
+// closes: a peer that does not hear of it finds out by silence. What is not
+// acknowledged is given up on both sides.
+func (c *Conn) Leave(now time.Time) {
+	t := c.e.begin(now)
+	s := &c.main
+	if c.phase == phaseOpen && s.outbox.len() < frameWindow && !s.stuck() {
+		entries := appendEntries(c.e.entries[:0], []wire.Extension{{Tag: wire.TagCloseConnection}})
+		index := s.outbox.addControl(&c.e.buffers, entries, nil, wire.FlagFinal)
+		s.outbox.frame(index).divide(&c.e.buffers, s.share())
+		s.sendPiece(t, c.paths.current, index, 0, record{})
+	}
+	c.end(t, ReasonClosed)
+}
 
 // Close ends the connection. Nothing is sent: the peer finds out by silence.
 func (c *Conn) Close(now time.Time) { c.end(c.e.begin(now), ReasonClosed) }

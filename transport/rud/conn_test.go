@@ -70,7 +70,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 }
 
 func TestReasonNames(t *testing.T) {
-	for r := ReasonClosed; r <= ReasonBlind; r++ {
+	for r := ReasonClosed; r <= ReasonLeft; r++ {
 		if strings.HasPrefix(r.String(), "reason") {
 			t.Errorf("reason %d has no name", r)
 		}

@@ -20,6 +20,7 @@ const (
 	rolled          // Roll
 	oneTime         // OneTimeStreamId
 	newToken        // Reset
+	left            // CloseConnection
 )
 
 // isMain reports whether only the main stream may carry it.
@@ -72,6 +73,11 @@ func parseControl(list wire.Extensions) (k control, err error) {
 		case wire.TagReset:
 			k.noun, k.value, nouns = newToken, value, nouns+1
 			if len(value) != wire.SizeResetToken {
+				err = errControl
+			}
+		case wire.TagCloseConnection:
+			k.noun, nouns = left, nouns+1
+			if len(value) != 0 {
 				err = errControl
 			}
 		case wire.TagStreamClient, wire.TagStreamSender, wire.TagStreamReceiver:
@@ -127,7 +133,7 @@ func bindingOf(tag string) (k Kind, sender bool) {
 func isControl(tag string) bool {
 	switch tag {
 	case wire.TagStreamNew, wire.TagStreamClient, wire.TagStreamSender, wire.TagStreamReceiver, wire.TagRefuse,
-		wire.TagCloseStream, wire.TagRoll, wire.TagOneTimeStreamID, wire.TagReset, wire.TagPathChallenge, wire.TagPathResponse:
+		wire.TagCloseStream, wire.TagCloseConnection, wire.TagRoll, wire.TagOneTimeStreamID, wire.TagReset, wire.TagPathChallenge, wire.TagPathResponse:
 		return true
 	}
 	return false

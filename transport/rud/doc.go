@@ -271,7 +271,9 @@
 // packet that opens confirms, whatever its number. Several of one device do not know
 // of each other. OURS: those made by an Exchange, whose source may be forged, are at
 // most half of either count; beyond it an Exchange gets a Challenge, and Completes
-// have the rest. Two forged Exchanges a second would else keep a prefix out.
+// have the rest. Two forged Exchanges a second would else keep a prefix out. OURS:
+// without room for a Complete the oldest of its prefix, or of all, gives way if it is
+// 3 s old: two Completes a second from a neighbour would else do the same.
 //
 // "A valid Complete validates its source path, an Exchange only with the first
 // Data." Until then the responder sends nothing there but the ResponderComplete, the
@@ -321,6 +323,7 @@
 //	CloseStream a | b (16)        main         ends it
 //	StreamNew id (8) alone        any          the sender's id of this stream is id now
 //	Reset (16)                    main         the token of the initiator's new id
+//	CloseConnection (0)           main         ends the connection (The end)
 //	Roll (0 or L), OneTimeStreamId (16 n)      see below
 //
 //	binding  StreamClient      transactional: the opener asks, the other answers
@@ -414,10 +417,13 @@
 //
 // # The end
 //
-// Closing is silent. A connection ends by [Conn.Close], at two hours or 2^25
-// packets in a direction, at 2^36 failed opens, by a peer that breaks a limit, or
-// by a reset, or when its one-time ids run out. The two hours and 2^25 packets count
-// from the last Roll.
+// A connection ends in silence by [Conn.Close], at two hours or 2^25 packets in a
+// direction, at 2^36 failed opens, by a peer that breaks a limit, by a reset, or when
+// its one-time ids run out. The two hours and 2^25 packets count from the last Roll.
+// [Conn.Leave] says so first: CloseConnection, with no value, in a frame of the main
+// stream that is sent once. Who receives it ends the connection, and answers nothing;
+// OURS: a device that is switched off would else be sent its last message again for
+// minutes, and count as present until it was silent for too long.
 //
 // # Memory
 //

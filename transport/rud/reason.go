@@ -18,7 +18,7 @@ var (
 	ErrRolling   = errors.New("keys or ids are changing, or are too young")
 )
 
-// Reason says why a connection ended. The peer is never told: closing is silent.
+// Reason says why a connection ended. Only Leave tells the peer.
 type Reason byte
 
 // The reasons.
@@ -30,9 +30,10 @@ const (
 	ReasonBreach                  // a packet of the peer's opened and broke a limit
 	ReasonReset                   // the peer lost the connection and said so: dial anew
 	ReasonBlind                   // no one-time id was left, and none came: dial anew
+	ReasonLeft                    // the peer left and said so
 )
 
-var reasonNames = [...]string{"closed here", "two hours old", "out of packet numbers", "too many forgeries", "the peer broke a limit", "the peer restarted", "out of one-time ids"}
+var reasonNames = [...]string{"closed here", "two hours old", "out of packet numbers", "too many forgeries", "the peer broke a limit", "the peer restarted", "out of one-time ids", "the peer left"}
 
 // String returns the reason in words.
 func (r Reason) String() string {

@@ -67,7 +67,7 @@ const (
 
 var streamTags = []string{
 	wire.TagStreamNew, wire.TagStreamClient, wire.TagStreamSender, wire.TagStreamReceiver, wire.TagRefuse,
-	wire.TagCloseStream, wire.TagRoll, wire.TagOneTimeStreamID, wire.TagReset, "unknown",
+	wire.TagCloseStream, wire.TagCloseConnection, wire.TagRoll, wire.TagOneTimeStreamID, wire.TagReset, "unknown",
 }
 
 // list takes a list of one or two entries; some values are ones that fit.

@@ -236,6 +236,8 @@ func (s *Stream) onList(now time.Duration, list wire.Extensions, payload []byte)
 		s.onOneTime(now, k.value)
 	case newToken:
 		c.onToken(now, k.value)
+	case left:
+		c.end(now, ReasonLeft)
 	}
 	return len(payload) == 0 || c.phase != phaseOpen
 }
