@@ -78,8 +78,11 @@ func (n *Node) Opened(now time.Time, c *rud.Conn) {
 }
 
 // Closed implements rud.Handler.
-func (n *Node) Closed(_ time.Time, c *rud.Conn, _ rud.Reason) {
+func (n *Node) Closed(now time.Time, c *rud.Conn, reason rud.Reason) {
 	if s, ok := c.App.(*session); ok {
+		if reason == rud.ReasonLeft && s.attach != nil {
+			n.logWhere(now, s.bound, mpp.ReasonUnknown)
+		}
 		n.forgetSession(s)
 	}
 }

@@ -231,10 +231,19 @@ func (c *Client) loop() {
 			f(time.Now())
 		case <-timer.C:
 		case <-c.stop:
+			c.leave(time.Now())
 			return
 		}
 		timer.Reset(c.turn(time.Now()))
 	}
+}
+
+// leave tells every node that this device goes, so that none tries to reach it.
+func (c *Client) leave(now time.Time) {
+	for l := range c.links {
+		l.conn.Leave(now)
+	}
+	_ = c.sockets.flush()
 }
 
 func (c *Client) turn(now time.Time) time.Duration {
