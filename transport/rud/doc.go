@@ -61,6 +61,9 @@
 //	offset  0             8                        24                n-16       n
 //	        | data id (8) | header block (16)      | body, sealed    | tag (16) |      44 <= n <= 1200
 //
+// A one-time id is 8 bytes longer, and so is the least n. The AEAD is that of the suite
+// (package handshake), the header block's cipher AES-256 in all of them.
+//
 // The header block in clear:
 //
 //	offset  0            4       5                          6              8               10
@@ -80,12 +83,13 @@
 // Sealing, in this order:
 //
 //	nonce = 8 zero bytes | number;  AAD = id as sent | header block in clear
-//	body and tag = AEAD(packet key, nonce, AAD, body)          AES-256-GCM in suite 0x11
+//	body and tag = AEAD(packet key, nonce, AAD, body)
 //	header block = AES-256(header key, header block in clear)  one block
 //
 // "Every packet SENT, retransmissions and pure acknowledgements included, takes
 // the next packet number: from 1, never reused, never two seals under one number
-// even if a write fails. A retransmission is the same PLAINTEXT sealed again."
+// even if a write fails. A retransmission is the same PLAINTEXT sealed again." Its
+// flags, piece and frame are the same, its acknowledgements and keys those of now.
 // OURS: the draft would share a nonce across copies; one differing AAD byte would
 // give away the GCM key. The unique number also makes the one-block header cipher
 // safe. OURS: a tag on every packet, where the draft has one on the last.
@@ -93,7 +97,8 @@
 // The body is an extension list, a payload and zeros (package wire). Of 1200 bytes
 // 1155 are payload, of 548 bytes 503: the list's end takes 2 and the count 3. A
 // frame therefore carries at most 18,480 or 8,048 bytes. The list belongs to the
-// frame: only piece 0 has entries. Unknown tags are ignored.
+// frame: only piece 0 has entries. Unknown tags are ignored. A frame's payload is that
+// of its pieces in order, whatever the size of each.
 //
 // A packet with no-frame has one piece, index 0, frame 0, no final, cut 0, an empty
 // payload, and at most the extensions PathChallenge and PathResponse of 16 bytes
@@ -225,8 +230,9 @@
 //	Deferred       Exchange, Challenge, Complete, ResponderComplete, Data  Immediate, and the responder asked first
 //	Ticketed       Exchange, ResponderComplete, Data                       a ticket is the initiator's to open (Target.Ticket)
 //
-// The initiator has its connection, and sends its first Data, when the
-// ResponderComplete opened: after one round trip, or two where there is a Challenge.
+// The initiator has its connection, and sends its first Data at once, when the
+// ResponderComplete opened: after one round trip, or two where there is a Challenge. It is
+// a frame, an empty one if there is nothing to say, and sent again as any.
 // The responder has it when that Data opened.
 //
 // An Exchange may carry one payload (Target.Early): Heartbeat, EndpointRequest or
@@ -258,9 +264,9 @@
 //
 // A ticket is made by somebody who knows both devices and carried to them by other
 // ways ([handshake.Ticket]). One side opens it and the other redeems it: the ticket
-// says who, or the device with the lower SHA-256(static key) opens, so that two that
-// dial each other at once make one connection; for the other [Endpoint.Dial] is an
-// error. Who redeems holds it in [Tickets], each once.
+// says who, or the device with the lower SHA-256(curve byte | static key) opens, so
+// that two that dial each other at once make one connection; for the other
+// [Endpoint.Dial] is an error. Who redeems holds it in [Tickets], each once.
 //
 // # Strangers
 //
@@ -295,8 +301,8 @@
 //
 //	HMAC-SHA-256(reset key, "RUD1 reset" 0 | s_I | initiator data id)[:16]
 //
-// and keeps the reset key, and address, s_I and id of each connection ([Remnant]),
-// on disk. After a restart it sends each ([Endpoint.SendReset]), jittered, once or a
+// and keeps the reset key, and address, s_I and id of the connections whose devices it
+// means to tell ([Remnant]; a node: those that watch), on disk. After a restart it sends each ([Endpoint.SendReset]), jittered, once or a
 // few times,
 //
 //	id (8) | 20 to 40 random bytes | token (16)
@@ -351,8 +357,10 @@
 // when a stream ends is given up. "Ids of closed streams are retired": packets under
 // them are a stranger's.
 //
-// An empty frame is no datagram: it carries control, or nothing, in any direction.
-// Others obey the kind, or it is a breach: data of an asynchronous stream from its
+// The main stream has no kind, whatever StreamClient a handshake carried: either side
+// sends what it likes, and final ends a message. In the others an empty frame is no
+// datagram: it carries control, or nothing, in any direction. What is not empty obeys
+// the kind, or it is a breach: data of an asynchronous stream from its
 // sender only; in a transactional one final answers not more than final requests,
 // and when they are as many, no frame behind the last of the answers.
 //
@@ -380,12 +388,13 @@
 //	opens under both --- first packet, new --> seals under the new ones
 //	                 <-- an empty frame, new --
 //
-//	secret = HKDF-Expand(HKDF-Extract(salt secret, ikm e*f), "RUD1 roll" 0 | H(e's value | f's value), 32)
+//	secret = HKDF-Expand(HKDF-Extract(salt secret, ikm e*f), "RUD1 roll" 0 | SHA-256(e's value | f's value), 32)
 //
-// All streams roll together; ids stay. All zeros abort: the connection is closed.
-// OURS: packet numbers go on over a Roll, so that no number serves twice even where
-// two keys would be the same; after 2^32 - 2^20 the connection ends. A stream that
-// opens meanwhile has keys of both secrets. "Old keys open for 3 PTO more", OURS: from
+// All streams roll together: the keys of the main one and the secrets of the others are
+// derived of the new secret as they were of the old. Ids stay. All zeros abort: the
+// connection is closed. OURS: packet numbers go on over a Roll, so that no number serves
+// twice even where two keys would be the same; after 2^32 - 2^20 the connection ends. A
+// stream that opens meanwhile has keys of both secrets. "Old keys open for 3 PTO more", OURS: from
 // the first packet that opened under the new ones: an outage in the middle would
 // leave a side that cannot open what the other still sends.
 //

@@ -96,7 +96,9 @@
 // A responder has a static key of X25519 and may have one of X448; a generation has
 // a k_R of each, all fixed together, X448's made when a Hello or a deferred Exchange
 // first asks for it. A Complete under a curve that the generation never showed is
-// stale.
+// stale. A responder's fingerprint is of its X25519 key; its keys of both curves are the
+// Agreements of its node card (package record). Whoever dials under X448 without the card
+// meets an unknown key.
 //
 // A point is what RFC 7748 section 5 makes of its bytes: reduced, and the unused bit
 // of X25519 ignored. But the bytes as sent are what is hashed, pinned and compared,
@@ -130,6 +132,14 @@
 // where there was no payload an answer to it drops. [Initiator.Next] holds the
 // schedule, its owner the timer.
 //
+// The order of its checks:
+//
+//	Challenge          handshake id; length, which is that of the suite it names; type, version, suite; h1 is the
+//	                   hash of a first packet of this attempt; not answered before; at most 4; s_R is the pinned
+//	                   key, or has the fingerprint; only then es, ek
+//	ResponderComplete  handshake id; something was sent that it answers; length, at least 54 + L and not above
+//	                   what it answers; type, version; ee, se, seal; body, and a data id that is not zeros
+//
 // OURS: the 15 s count from the first packet, over all attempts, so that a
 // responder that never completes is not asked twice a second for ever; an
 // attempt begins with the size that the one before ended with; every Complete of
@@ -153,7 +163,8 @@
 // # The responder
 //
 // A Hello leaves no state. The challenge value carries the hash of the Hello
-// under a MAC over source and handshake id, and the Complete brings it back. A
+// under a MAC over source and handshake id, and the Complete brings it back: in the
+// slot that the value names or one of the two after it. A
 // generation is k_R, MAC key, s_R and card hash: shown for two minutes, answered
 // for four. Slots and generations count from random starts. What is kept of a
 // Complete with a valid value is 16 bytes of keyed hash of its e_I, for its three
@@ -222,10 +233,11 @@
 // that the ticket names, and no other key opens anything.
 //
 // Exactly one side redeems a ticket, the other opens: as it says, or else the one
-// with the lower SHA-256(curve byte | static key) opens. rud.md has that rule for
-// when both open at once; OURS: it holds always, so that they never do. It is
-// redeemed once: [Tickets] stores the id with Sync before the answer leaves, and then
-// there is none a second time, but the stored answer to the same bytes and source.
+// with the lower SHA-256(curve byte | static key) opens, the byte 1 for X25519 and 2
+// for X448. rud.md has that rule for when both open at once; OURS: it holds always, so
+// that they never do. It is redeemed once: [Tickets] stores the id with Sync before the
+// answer leaves, and then there is none a second time, but the stored answer to the
+// same bytes and source.
 // OURS: that stops replays better than slots do, so the time in an Exchange under a
 // ticket is not looked at, and its e_I is not kept.
 //

@@ -45,8 +45,8 @@ type Ticket struct {
 	Expires wall.Time
 
 	// Redeemer is the one side that redeems the ticket: it answers and the
-	// other opens. With EitherRole the device with the lower SHA-256(static
-	// key) opens.
+	// other opens. With EitherRole the device with the lower SHA-256(curve byte |
+	// static key) opens.
 	Redeemer Role
 }
 
