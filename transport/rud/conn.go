@@ -209,8 +209,8 @@ func (c *Conn) advance(now time.Duration) {
 // onTimers runs the timers of an open connection that have come.
 func (c *Conn) onTimers(now time.Duration) {
 	c.main.onTimers(now)
-	for _, s := range c.others() {
-		s.onTimers(now)
+	for i := 0; i < len(c.others()); i++ { // each may end all
+		c.others()[i].onTimers(now)
 	}
 	if at := c.rollDue(); at != 0 && now >= at && c.phase == phaseOpen {
 		c.onRollDue(now)

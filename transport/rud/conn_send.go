@@ -56,8 +56,8 @@ func (c *Conn) flush(now time.Duration) {
 	for c.sendNext(now) {
 	}
 	c.main.sendAck(now)
-	for _, s := range c.others() {
-		s.sendAck(now)
+	for i := 0; i < len(c.others()); i++ { // each may end all
+		c.others()[i].sendAck(now)
 	}
 	c.schedule()
 }

@@ -117,7 +117,9 @@ func (s *Stream) take(now time.Duration) (id [wire.SizeOneTimeID]byte) {
 	id = x.ids[0]
 	x.ids = x.ids[:copy(x.ids, x.ids[1:])]
 	x.since = now
-	if len(x.ids) < oneTimeAsk {
+	// With no room to ask, the next packet does: a packet is being made, and the
+	// connection may not end in the middle of it.
+	if len(x.ids) < oneTimeAsk && len(s.c.besides().queue) < queueMost {
 		s.ask(now)
 	}
 	return id

@@ -308,3 +308,40 @@ type moving struct {
 }
 
 func (m moving) Moved(time.Time, *Conn) { *m.moved++ }
+
+// Attack: a node that acknowledges nothing and asks for ids until no more control may
+// wait, while ours run low: asking for more in the middle of a packet would end the
+// connection, whose keys that packet is to be sealed with.
+func TestAskingForIDsWhenNoControlMayWait(t *testing.T) {
+	s := newScript(t, true)
+	if err := s.c.main.AskOneTime(s.now); err != nil {
+		t.Fatal(err)
+	}
+	set := make([]byte, oneTimeSet*wire.SizeOneTimeID)
+	for range 2 {
+		newSeeded(uint64(s.index)).Read(set)
+		s.tell("", entry(wire.TagOneTimeStreamID, set))
+	}
+	for s.c.main.outbox.len() < frameWindow || len(s.c.besides().queue) < queueMost {
+		s.tell("", entry(wire.TagOneTimeStreamID))
+	}
+	s.pass(10 * time.Second) // timeouts take ids
+	if s.c.main.blinded.asked || !s.c.Proved() {
+		t.Error("asked, or over")
+	}
+}
+
+// The ids of one stream of several run out: the connection ends, among its timers.
+func TestOneTimeIDsOfOneStreamRunOut(t *testing.T) {
+	s := newScript(t, true)
+	first, k := s.weOpen(1, Binding{Kind: Transactional, Protocol: "a"}, "")
+	s.weOpen(2, Binding{Kind: Transactional, Protocol: "b"}, "")
+	if err := first.AskOneTime(s.now); err != nil {
+		t.Fatal(err)
+	}
+	k.inside(func() { s.tell("", entry(wire.TagOneTimeStreamID, make([]byte, wire.SizeOneTimeID))) })
+	_, _ = first.Send(s.now, []byte("x"))
+	s.pass(oneTimePatience + time.Minute)
+	s.out = nil
+	s.wantClosed(ReasonBlind)
+}
