@@ -24,6 +24,11 @@ const (
 	// part in a join: strangers cannot fill the table and stay.
 	maxSessions = 1 << 15
 	maxUnbound  = 5 * time.Minute
+	// strangerLeast is how old one of those is before it gives way in a full table,
+	// and strangersTried how many sessions are looked at for it: when strangers filled
+	// the table, every few is one.
+	strangerLeast  = 10 * time.Second
+	strangersTried = 64
 )
 
 // session is one proved connection of a device.
@@ -64,7 +69,7 @@ type deviceState struct {
 
 // Opened implements rud.Handler.
 func (n *Node) Opened(now time.Time, c *rud.Conn) {
-	if len(n.sessions) >= maxSessions {
+	if len(n.sessions) >= maxSessions && !n.makeRoom(now) {
 		c.Close(now)
 		return
 	}
@@ -75,6 +80,29 @@ func (n *Node) Opened(now time.Time, c *rud.Conn) {
 	if n.peers[peer] = append(n.peers[peer], s); len(n.peers[peer]) > maxConns {
 		n.drop(now, n.peers[peer][0]) // the oldest
 	}
+}
+
+// makeRoom drops a session that showed no device, any of them, and reports whether
+// it found one. Attack: ten prefixes open ten connections a second each, fill the
+// table within the time that strangers have, and keep every device out.
+func (n *Node) makeRoom(now time.Time) bool {
+	tried := 0
+	for _, s := range n.sessions {
+		if n.stranger(now, s) && now.Sub(s.opened) >= strangerLeast {
+			n.drop(now, s)
+			return true
+		}
+		if tried++; tried == strangersTried {
+			break
+		}
+	}
+	return false
+}
+
+// stranger reports whether a session showed no device of an account kept here, nor
+// has a part in a join.
+func (n *Node) stranger(now time.Time, s *session) bool {
+	return s.bound == (registry.DeviceRef{}) && !n.joins.holds(now, s)
 }
 
 // Closed implements rud.Handler.
@@ -118,7 +146,7 @@ func (n *Node) forgetSession(s *session) {
 // closeSilent drops sessions not heard for the time they were granted.
 func (n *Node) closeSilent(now time.Time) {
 	for _, s := range n.sessions {
-		unbound := s.bound == registry.DeviceRef{} && now.Sub(s.opened) > maxUnbound && !n.joins.holds(now, s)
+		unbound := now.Sub(s.opened) > maxUnbound && n.stranger(now, s)
 		if unbound || s.silent(now) {
 			if s.attach != nil {
 				n.logWhere(now, s.bound, mpp.ReasonUnknown)
