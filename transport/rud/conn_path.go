@@ -53,7 +53,6 @@ type candidate struct {
 	challenged time.Duration // last
 	first      time.Duration // when it was challenged first
 	tries      int           // challenges since its last packet
-	heard      uint32        // its newest packet
 	heardAt    time.Duration // when a packet from there opened last
 	was        estimates
 	value      [wire.SizePathValue]byte
@@ -74,7 +73,7 @@ func (p *paths) find(addr netip.AddrPort) int {
 func (p *paths) admit(addr netip.AddrPort) int {
 	place := 0
 	for i := range p.spare {
-		if p.spare[i].heard < p.spare[place].heard {
+		if p.spare[i].heardAt < p.spare[place].heardAt {
 			place = i
 		}
 	}
@@ -133,6 +132,7 @@ func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire
 		p.heard = now
 		if newest {
 			p.wanted = 0
+			s.came, s.here = 0, true
 		}
 		return
 	}
@@ -142,18 +142,20 @@ func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire
 		return
 	}
 	if i < 0 {
-		i = p.admit(from)
+		i = c.admit(from)
 	}
 	k := &p.spare[i]
 	k.bytes += amplification * size
-	k.heard = max(k.heard, h.Number)
 	k.heardAt = now
 	if !newest {
 		return
 	}
 	p.wanted = int8(i + 1)
+	s.came = p.wanted
 	k.tries = 0
-	if k.proved > now {
+	// Attack: a packet of another stream that was held back, and cannot tell what is
+	// newer, moves the path back to where nobody is any more.
+	if k.proved > now && s.here {
 		c.move(now, i)
 		return
 	}
@@ -162,8 +164,22 @@ func (c *Conn) onPath(now time.Duration, s *Stream, from netip.AddrPort, h *wire
 	}
 }
 
+// admit gives the address a candidate's place.
+func (c *Conn) admit(addr netip.AddrPort) int {
+	i := c.paths.admit(addr)
+	for s := range c.keyed {
+		if s.came == int8(i+1) {
+			s.came = -1
+		}
+	}
+	return i
+}
+
 // sizeChallenge is the length of a packet with one path value.
 const sizeChallenge = wire.SizeID + wire.SizeHeader + 2 + len(wire.TagPathChallenge) + 2 + wire.SizePathValue + wire.SizeEmptyBody + wire.SizeTag
+
+// challengeSize is that under the ids in use.
+func (c *Conn) challengeSize() int { return sizeChallenge + c.main.overhead() - packetOverhead }
 
 // challenge sends the wanted candidate its value, and the path in use another:
 // what one path is asked must not be answered by copying the other's answer.
@@ -173,7 +189,7 @@ func (c *Conn) challenge(now time.Duration) {
 		return
 	}
 	k := &p.spare[p.wanted-1]
-	if k.tries++; k.tries > challengeTries || !p.spend(now, k.addr, sizeChallenge) {
+	if k.tries++; k.tries > challengeTries || !p.spend(now, k.addr, c.challengeSize()) {
 		return
 	}
 	if k.challenged == 0 && c.e.draw(k.value[:]) != nil || c.e.draw(p.value[:]) != nil {
@@ -194,7 +210,7 @@ func (c *Conn) challengeAt() time.Duration {
 		return 0
 	}
 	k := &c.paths.spare[c.paths.wanted-1]
-	if k.challenged == 0 || k.tries >= challengeTries || k.bytes < sizeChallenge {
+	if k.challenged == 0 || k.tries >= challengeTries || k.bytes < c.challengeSize() {
 		return 0
 	}
 	return k.challenged + c.rtt.pto()
@@ -216,7 +232,7 @@ func (c *Conn) onPathValues(now time.Duration, from netip.AddrPort, list wire.Ex
 	}
 	if v, ok := list.Get(wire.TagPathChallenge); ok && len(v) == wire.SizePathValue {
 		// To where it came from, or it would prove nothing.
-		if c.phase == phaseOpen && c.paths.spend(now, from, sizeChallenge) {
+		if c.phase == phaseOpen && c.paths.spend(now, from, c.challengeSize()) {
 			c.sendPathValue(now, from, wire.TagPathResponse, v)
 		}
 	}
@@ -235,7 +251,9 @@ func (c *Conn) onPathResponse(now time.Duration, from netip.AddrPort, value []by
 	k.proved = now + oldPathFor
 	if int(c.paths.wanted) == i+1 {
 		c.move(now, i)
+		return
 	}
+	k.first = 0 // moved to later, if at all: no measure of the round trip
 }
 
 // move takes the i-th candidate, which is validated, into use.
@@ -251,11 +269,21 @@ func (c *Conn) use(now time.Duration, i int) {
 	p := &c.paths
 	was := p.current
 	k := p.spare[i]
-	p.spare[i] = candidate{credit: credit{addr: was}, proved: now + oldPathFor, heard: k.heard, heardAt: p.heard, was: c.estimates(now)}
+	p.spare[i] = candidate{credit: credit{addr: was}, proved: now + oldPathFor, heardAt: p.heard, was: c.estimates(now)}
 	p.current = k.addr
 	p.heard = k.heardAt
 	p.wanted = 0
 	p.aside = credit{}
+	for s := range c.keyed {
+		switch place := int8(i + 1); {
+		case s.came == place:
+			s.came, s.here = 0, true
+		case s.here && s.came == 0:
+			s.came, s.here = place, false
+		default:
+			s.here = false
+		}
+	}
 	if !c.initiator && prefix(was) != prefix(k.addr) {
 		count(c.e.gate.proved, prefix(was), -1)
 		count(c.e.gate.proved, prefix(k.addr), 1)
@@ -365,7 +393,7 @@ func (c *Conn) RebindTo(now time.Time, to netip.AddrPort) {
 	if c.phase == phaseOpen && to.IsValid() && to != c.paths.current {
 		i := c.paths.find(to)
 		if i < 0 {
-			i = c.paths.admit(to)
+			i = c.admit(to)
 		}
 		c.use(t, i)
 	}

@@ -206,7 +206,9 @@
 // source: 16 random bytes challenged on the new AND the old path; move when the new
 // answers from there; move back if a newer packet arrives on the old." OURS: each
 // path has its own 16 bytes, or an answer overheard on one would do for the other.
-// OURS: a path that was left counts as proved for 30 s, and is asked again after.
+// OURS: a path that was left counts as proved for 30 s, and is asked again after; and
+// before that by a packet of a stream that was not heard on the path in use, for
+// numbers of two streams do not say which is newer.
 // Challenges are packets with no-frame and probe, one per PTO; they are answered to
 // where they came from. A path that is not proved gets at most 3 times the bytes
 // opened from it; there are 2 candidates, the one heard longest ago gives way.
@@ -215,7 +217,7 @@
 // once. OURS: a path that was left keeps its round trip, window, counts and packet
 // size ([Conn.Paths]); moving back to it within 30 s goes on with them. The answer
 // to a challenge measures the round trip only if it was the only one, for all carry
-// one value. A probe frame may be sent elsewhere than to the path in use
+// one value, and the path is moved to at once. A probe frame may be sent elsewhere than to the path in use
 // ([Conn.SendProbe]); its repetitions go to the path in use. A side whose socket
 // changed sends a non-probe frame at once ([Conn.Rebind]), by the peer's other family
 // when its own was lost ([Conn.RebindTo]).

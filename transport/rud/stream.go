@@ -62,6 +62,8 @@ type Stream struct {
 	most   uint32 // greatest number the peer may use
 	window replay.Window
 	mover  uint32 // newest number of a packet that may move the path
+	came   int8   // by which it came: 0 the path in use, 1 + place of a candidate, -1 another
+	here   bool   // one came by the path in use, since it is: newer ones are newer than the move
 	inbox  inbox
 	acks   acks
 
