@@ -256,3 +256,25 @@ func TestOneValueManyEphemerals(t *testing.T) {
 	_, _, o := g.send(g.from, g.complete(g.initiator()))
 	want(t, o, handshake.Completed)
 }
+
+// Attack: somebody who sees a Complete puts its e_I into one of his own, under a
+// challenge value that he was given, and is first. That is another Complete, and the
+// device is answered.
+func TestEphemeralCopiedFirst(t *testing.T) {
+	g := newRig(t)
+	device := g.from
+	p := g.complete(g.initiator())
+	g.from = netip.MustParseAddrPort("203.0.113.66:666")
+	copied := g.complete(g.initiator())
+	copy(copied[84:116], p[84:116])
+	_, _, o := g.send(g.from, copied)
+	want(t, o, handshake.BadSeal)
+	answer, result, o := g.send(device, p)
+	want(t, o, handshake.Completed)
+	if again, _, o := g.send(g.from, copied); o != handshake.Replayed || len(again) != 0 {
+		t.Errorf("the copy again: %q", o)
+	}
+	if len(answer) == 0 || result.From != device {
+		t.Error("no answer to the device")
+	}
+}

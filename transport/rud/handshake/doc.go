@@ -169,6 +169,8 @@
 // for four. Slots and generations count from random starts. What is kept of a
 // Complete with a valid value is 16 bytes of keyed hash of its e_I, for its three
 // slots; then the owner keeps the provisional connection and its answer ([Table]).
+// OURS: the hash is of the value's MAC, too: an e_I that was seen on its way and sent
+// first, under another value, is another Complete, and does not silence the true one.
 //
 // The order of checks. What costs nothing comes first, no curve is touched before
 // the last line, and a packet that fails leaves nothing behind, but that a Complete

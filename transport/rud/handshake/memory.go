@@ -23,8 +23,9 @@ const (
 	sizeMark = 16
 )
 
-// mark is an e_I as it is kept: 16 bytes of a keyed hash, so that nobody can
-// choose e_I that meet in one place of the table, nor read them from our memory.
+// mark is an e_I, with the MAC of the challenge value in a Complete, as it is kept:
+// 16 bytes of a keyed hash, so that nobody can choose e_I that meet in one place of
+// the table, nor read them from our memory.
 type mark [sizeMark]byte
 
 // memory is the e_I of Completes with a valid challenge value, by the slot of
@@ -39,10 +40,10 @@ func newMemory(secret key.Secret) memory {
 	return memory{mac: hmac.New(sha256.New, secret[:])}
 }
 
-// mark hashes e_I.
-func (m *memory) mark(ephemeral []byte) mark {
+// mark hashes e_I and what of the packet goes with it.
+func (m *memory) mark(b []byte) mark {
 	m.mac.Reset()
-	m.mac.Write(ephemeral)
+	m.mac.Write(b)
 	return mark(m.mac.Sum(m.sum[:0]))
 }
 

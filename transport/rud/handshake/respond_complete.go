@@ -36,7 +36,9 @@ func (r *Responder) complete(now time.Time, from netip.AddrPort, p, out []byte) 
 	if !hmac.Equal(c.Value.MAC(), r.valueMAC(g, &c.Value, from, c.ID)) {
 		return out, nil, BadMAC
 	}
-	slot, mark := elapsed-age, r.memory.mark(c.Ephemeral)
+	// OURS: e_I with the MAC before it. Attack: who sees a Complete puts its e_I into
+	// one of his own, from where he is, and the true one would be silence.
+	slot, mark := elapsed-age, r.memory.mark(c.Clear[len(c.Clear)-len(c.Ephemeral)-wire.SizeMAC:])
 	if r.memory.seen(slot, mark) {
 		return r.repeat(from, p, out)
 	}
