@@ -53,7 +53,8 @@
 // # Client to service
 //
 // Base, after the members below: Serial I, Acknowledge I | Service S, ID B.
-// Serial is per device, node and boot of either side, and only grows.
+// Serial is per device, node and boot of either side, and only grows. Attach is the
+// hash of the device's attach fact (package record), sent before.
 //
 //	tag                        draft section              own members
 //	PresenceConnectRequest     MPP-03 Subscribe           OURS: Attach B32, Timeout I (ms)

@@ -95,14 +95,15 @@
 // safe. OURS: a tag on every packet, where the draft has one on the last.
 //
 // The body is an extension list, a payload and zeros (package wire). Of 1200 bytes
-// 1155 are payload, of 548 bytes 503: the list's end takes 2 and the count 3. A
-// frame therefore carries at most 18,480 or 8,048 bytes. The list belongs to the
-// frame: only piece 0 has entries. Unknown tags are ignored. A frame's payload is that
-// of its pieces in order, whatever the size of each.
+// 1155 are entries and payload, of 548 bytes 503: the list's end takes 2 and the count
+// 3; more than 1155 drops. A frame therefore carries at most 18,480 or 8,048 bytes. The
+// list belongs to the frame: only piece 0 has entries. Unknown tags are ignored. A
+// frame's payload is that of its pieces in order, whatever the size of each.
 //
 // A packet with no-frame has one piece, index 0, frame 0, no final, cut 0, an empty
 // payload, and at most the extensions PathChallenge and PathResponse of 16 bytes
-// each. Everything else rides a frame; its payload may be empty.
+// each: others, and these two in a frame, mean nothing. Everything else rides a frame;
+// its payload may be empty.
 //
 // # Receiving: the order of checks
 //
@@ -304,8 +305,8 @@
 //	HMAC-SHA-256(reset key, "RUD1 reset" 0 | s_I | initiator data id)[:16]
 //
 // and keeps the reset key, and address, s_I and id of the connections whose devices it
-// means to tell ([Remnant]; a node: those that watch), on disk. After a restart it sends each ([Endpoint.SendReset]), jittered, once or a
-// few times,
+// means to tell ([Remnant]; a node: those that watch), on disk. After a restart it sends
+// each ([Endpoint.SendReset]), jittered, once or a few times,
 //
 //	id (8) | 20 to 40 random bytes | token (16)
 //
@@ -354,7 +355,8 @@
 //
 // Who opens may queue frames, but sends none before the answer. Frames overtake each
 // other: CloseStream may come before the answer, and ends a stream that is opening; an
-// answer, refusal or end of what is not there is ignored. An opener that closes while
+// answer, refusal or end of what is not there is ignored. Packets of the stream that come
+// before its answer are a stranger's at the opener, and are sent again. An opener that closes while
 // opening waits for the answer, and then sends CloseStream. What is not acknowledged
 // when a stream ends is given up. "Ids of closed streams are retired": packets under
 // them are a stranger's.
