@@ -167,9 +167,7 @@ func assemble(cfg Config) (n *Node, err error) {
 	if err = n.recall(); err != nil {
 		return nil, err
 	}
-	if err = n.recallRemnants(); err != nil {
-		return nil, err
-	}
+	n.recallRemnants()
 	if err = n.listen(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"net/netip"
@@ -24,6 +25,8 @@ const (
 	remnantsName = "remnants"
 	// maxRemnants bounds that file. Devices past it find out by their heartbeat.
 	maxRemnants = 4096
+	// maxRemnantsFile is more than they take, and all that is read of it.
+	maxRemnantsFile = maxRemnants * 256
 	// remnantsSoon is how long a change waits for others, and remnantsEvery how
 	// often the file is written at most: devices that come and go wear no disk out.
 	remnantsSoon  = 100 * time.Millisecond
@@ -50,23 +53,33 @@ type remnants struct {
 // reader of logs send devices packets that they look at.
 func (r remnants) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%d remnants", len(r.left)) }
 
-// recallRemnants reads what the run before left.
-func (n *Node) recallRemnants() error {
-	b, err := os.ReadFile(n.remnantsPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// recallRemnants reads what the run before left. Whatever is wrong with the file,
+// as when the machine stopped in the middle of it: the heartbeats remain, and the
+// node starts.
+func (n *Node) recallRemnants() {
+	left, err := loadRemnants(n.remnantsPath())
 	if err != nil {
-		return fmt.Errorf("reading what devices watched before: %w", err)
-	}
-	left, err := parseRemnants(b)
-	if err != nil { // the machine stopped in the middle of it: the heartbeats remain
 		n.log.Warn("reading what devices watched before", "err", err)
-		return nil
+		return
 	}
 	rand.Shuffle(len(left), func(i, j int) { left[i], left[j] = left[j], left[i] })
 	n.remnants.left = left
-	return nil
+}
+
+func loadRemnants(path string) ([]rud.Remnant, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	b, err := io.ReadAll(io.LimitReader(file, maxRemnantsFile))
+	if err != nil {
+		return nil, err
+	}
+	return parseRemnants(b)
 }
 
 func (n *Node) remnantsPath() string { return filepath.Join(n.cfg.State, remnantsName) }
@@ -115,7 +128,8 @@ func (n *Node) tellGone(now time.Time) {
 // keepRemnants has a worker write down what is watched now.
 func (n *Node) keepRemnants(now time.Time) {
 	r := &n.remnants
-	b := appendRemnants(nil, n.remnantsNow())
+	list := n.remnantsNow()
+	b := appendRemnants(nil, list)
 	f := forward{
 		ask: func(context.Context) {
 			if err := saveRemnants(n.remnantsPath(), b); err != nil {
@@ -124,7 +138,10 @@ func (n *Node) keepRemnants(now time.Time) {
 		},
 		then: func(time.Time, bool) { r.writing = false },
 	}
-	r.writeAt, r.wroteAt = time.Time{}, now
+	r.writeAt = time.Time{}
+	if len(list) > 0 { // after a restart all are told, and come back the next moment
+		r.wroteAt = now
+	}
 	select {
 	case n.forwards <- f:
 		r.changed, r.writing = false, true
@@ -225,8 +242,12 @@ func saveRemnants(path string, b []byte) error {
 		return nil
 	}
 	fresh := path + ".new"
-	if err := os.WriteFile(fresh, b, 0o600); err != nil {
-		return err
+	err := os.WriteFile(fresh, b, 0o600)
+	if err == nil {
+		err = os.Rename(fresh, path)
 	}
-	return os.Rename(fresh, path)
+	if err != nil {
+		_ = os.Remove(fresh) // what a full disk took of it
+	}
+	return err
 }

@@ -3,7 +3,10 @@ package node
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +54,51 @@ func TestRemnantsFile(t *testing.T) {
 		if _, err := parseRemnants(bad); err == nil {
 			t.Fatalf("a file with byte %d changed was believed", i)
 		}
+	}
+}
+
+// Nothing that lies in the place of the file keeps a node from starting, or makes it
+// read without end.
+func TestRemnantsCannotKeepANodeFromStarting(t *testing.T) {
+	t.Parallel()
+	for name, put := range map[string]func(path string) error{
+		"a directory": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a file of 1 TiB": func(path string) error {
+			if err := os.WriteFile(path, []byte(remnantsMagic), 0o600); err != nil {
+				return err
+			}
+			return os.Truncate(path, 1<<40)
+		},
+		"another version": func(path string) error {
+			return os.WriteFile(path, []byte("presence.remnants/2\n1234"), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNode(Config{State: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+			if err := put(n.remnantsPath()); err != nil {
+				t.Skip(err) // no such file system
+			}
+			n.recallRemnants()
+			if len(n.remnants.left) != 0 {
+				t.Errorf("%d remnants were read", len(n.remnants.left))
+			}
+		})
+	}
+}
+
+// A file that cannot be written leaves nothing behind.
+func TestRemnantsLeaveNoPart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), remnantsName)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if saveRemnants(path, appendRemnants(nil, someRemnants(t, 1))) == nil {
+		t.Error("a directory was replaced")
+	}
+	if _, err := os.Stat(path + ".new"); !os.IsNotExist(err) {
+		t.Errorf("a part is left: %v", err)
 	}
 }
 
@@ -107,6 +155,25 @@ func TestResetsArePaced(t *testing.T) {
 	}
 	if !n.remnants.changed {
 		t.Error("they are not forgotten")
+	}
+}
+
+// A node that starts again and again tells its devices each time: that the old
+// connections are forgotten does not delay writing down the new.
+func TestRemnantsAreWrittenSoonAfterARestart(t *testing.T) {
+	t.Parallel()
+	n := newNode(Config{State: t.TempDir()})
+	n.remnants.changed = true // all were told
+	now := time.Now()
+	for n.remnants.changed {
+		if next := n.serveRemnants(now); !next.IsZero() {
+			now = next
+		}
+	}
+	(<-n.forwards).then(now, true)
+	n.remnants.changed = true // a device came back
+	if next := n.serveRemnants(now); next.Sub(now) > remnantsSoon {
+		t.Errorf("it is written down after %v, want %v", next.Sub(now), remnantsSoon)
 	}
 }
 
