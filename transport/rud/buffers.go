@@ -2,10 +2,11 @@ package rud
 
 import "meshpresence/transport/rud/wire"
 
-// bufferSmall is the class of buffers for short payloads, most of all.
-const bufferSmall = 256
+// bufferSmall is the class of buffers for short payloads, most of all. A set of
+// one-time ids fits.
+const bufferSmall = 288
 
-// buffers lends byte slices for payloads and takes them back: one class of 256
+// buffers lends byte slices for payloads and takes them back: one class of 288
 // bytes and one for each number of pieces, so that a connection holds hardly
 // more than the bytes it sends. The zero value is ready.
 type buffers struct {

@@ -80,14 +80,15 @@ type bounds struct {
 	wide        int // frames of two or more packets
 	frames      int // accepted by Send
 	held        int // bytes accepted by Send
+	control     int // frames of control not acknowledged
 
 	// Of these, what only the main stream uses.
 	mainOutstanding, mainFrames, mainHeld int
 }
 
 var (
-	toDevice   = bounds{outstandingToDevice, wideToDevice, framesToDevice, heldToDevice, mainPacketsToDevice, mainFramesToDevice, mainHeldToDevice}
-	fromDevice = bounds{outstandingFromDevice, wideFromDevice, framesFromDevice, heldFromDevice, mainPacketsFromDevice, mainFramesFromDevice, mainHeldFromDevice}
+	toDevice   = bounds{outstandingToDevice, wideToDevice, framesToDevice, heldToDevice, controlToDevice, mainPacketsToDevice, mainFramesToDevice, mainHeldToDevice}
+	fromDevice = bounds{outstandingFromDevice, wideFromDevice, framesFromDevice, heldFromDevice, controlFromDevice, mainPacketsFromDevice, mainFramesFromDevice, mainHeldFromDevice}
 )
 
 // sending returns the bounds of what we send: the initiator is the device.

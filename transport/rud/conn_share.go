@@ -162,6 +162,15 @@ func (c *Conn) choose(full bool) (s *Stream, j job, ok bool) {
 	return nil, j, false
 }
 
+// controls returns how many frames of control are not wholly acknowledged.
+func (c *Conn) controls() int {
+	n := 0
+	for s := range c.keyed {
+		n += int(s.outbox.told)
+	}
+	return n
+}
+
 // tell queues a frame of control in stream s. Attack: a peer that never acknowledges
 // and makes us answer without end.
 func (c *Conn) tell(now time.Duration, s *Stream, list ...wire.Extension) {
@@ -182,7 +191,7 @@ func (c *Conn) say() {
 	x.ghosts = slices.DeleteFunc(x.ghosts, func(g ghost) bool { return c.main.outbox.acknowledged(g.frame) })
 	for len(x.queue) > 0 {
 		q := x.queue[0]
-		if q.s.outbox.len() >= frameWindow {
+		if q.s.outbox.len() >= frameWindow || c.controls() >= c.sending().control {
 			return
 		}
 		frame := q.s.outbox.addControl(&c.e.buffers, q.entries, nil, wire.FlagFinal)

@@ -373,7 +373,9 @@
 // when the congestion window is full. To a device with streams, or that was not heard
 // to know that one ended, 2 frames of two or more packets are under way, not 3: keys
 // take the memory. Frames of a stream that we ended count until its CloseStream is
-// acknowledged. A peer that has more than 12 frames of control waiting is closed.
+// acknowledged. At most 5 frames of control to a device and 3 from it are not
+// acknowledged, and a set of ids for one time does not wait behind another of its
+// stream; a peer that has more than 8 waiting is closed.
 //
 // StreamNew alone: who sends it hears both ids until 3 PTO after the first packet
 // under the new one; who receives it seals under the new one at once, with keys of the
@@ -442,7 +444,7 @@
 //
 // An idle connection holds about 2 KiB and, while it is awake, as much again of
 // expanded keys; at most 80 KiB when the peer never acknowledges and begins every
-// frame it may: Send takes 53,130 bytes and 60 frames to a device, 18,992 bytes and
+// frame it may: Send takes 53,130 bytes and 60 frames to a device, 19,056 bytes and
 // 32 frames from it, and the other direction assembles 1 or 3 frames of 18,480 bytes.
 // Streams beside the main take off 7 KiB each to a device, and one frame assembled
 // at it. Buffers are lent by the

@@ -124,9 +124,12 @@ const (
 	mainPacketsToDevice   = 8
 	mainPacketsFromDevice = 4
 
-	// queueMost bounds the frames of control that wait for room. Attack: a peer
-	// that never acknowledges and makes us answer.
-	queueMost = 12
+	// Frames of control that are not acknowledged; queueMost bounds those that
+	// wait for that. Attack: a peer that never acknowledges and
+	// makes us answer.
+	controlToDevice   = 5
+	controlFromDevice = 3
+	queueMost         = 8
 
 	// entriesMost and protocolMost bound the list of a frame: its first packet
 	// holds it on every path, under one-time ids too.

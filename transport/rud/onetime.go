@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"meshpresence/transport/rud/wire"
@@ -125,9 +126,14 @@ func (s *Stream) take(now time.Duration) (id [wire.SizeOneTimeID]byte) {
 	return id
 }
 
-// issue sends the peer a set of new ids.
+// issue sends the peer a set of new ids, if none waits already. Attack: a peer that
+// acknowledges nothing and asks without end.
 func (s *Stream) issue(now time.Duration) {
 	e := s.c.e
+	queue := s.c.besides().queue
+	if slices.ContainsFunc(queue, func(q queued) bool { return q.s == s && q.set }) {
+		return
+	}
 	if e.oneTime.block == nil {
 		var raw [32]byte
 		if e.draw(raw[:]) != nil {
@@ -164,6 +170,9 @@ func (s *Stream) issue(now time.Duration) {
 		set = append(set, id[:]...)
 	}
 	s.c.tell(now, s, wire.Extension{Tag: wire.TagOneTimeStreamID, Value: set})
+	if x := s.c.beside; x != nil && len(x.queue) > 0 {
+		x.queue[len(x.queue)-1].set = true
+	}
 }
 
 // reveal finds the stream of a one-time id: "inner id in the table and counter

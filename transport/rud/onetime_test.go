@@ -314,6 +314,7 @@ func (m moving) Moved(time.Time, *Conn) { *m.moved++ }
 // connection, whose keys that packet is to be sealed with.
 func TestAskingForIDsWhenNoControlMayWait(t *testing.T) {
 	s := newScript(t, true)
+	s.deny = true
 	if err := s.c.main.AskOneTime(s.now); err != nil {
 		t.Fatal(err)
 	}
@@ -322,8 +323,8 @@ func TestAskingForIDsWhenNoControlMayWait(t *testing.T) {
 		newSeeded(uint64(s.index)).Read(set)
 		s.tell("", entry(wire.TagOneTimeStreamID, set))
 	}
-	for s.c.main.outbox.len() < frameWindow || len(s.c.besides().queue) < queueMost {
-		s.tell("", entry(wire.TagOneTimeStreamID))
+	for i := byte(1); len(s.c.besides().queue) < queueMost; i++ {
+		s.tell("", entry(wire.TagStreamNew, []byte{7: i}), entry(wire.TagStreamClient, []byte("refused")))
 	}
 	s.pass(10 * time.Second) // timeouts take ids
 	if s.c.main.blinded.asked || !s.c.Proved() {

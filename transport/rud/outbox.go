@@ -14,7 +14,8 @@ type outbox struct {
 	todo  uint32     // no frame below has pieces not sent yet
 	held  int32      // bytes of buffers
 	wide  int32      // frames of two or more packets under way
-	ahead int32      // frames of control that have not left: they go before all others
+	ahead int16      // frames of control that have not left: they go before all others
+	told  int16      // frames of control that are not wholly acknowledged
 	given uint64     // bit i: frame base-1-i was given up, not acknowledged
 }
 
@@ -54,6 +55,7 @@ func (o *outbox) addControl(b *buffers, entries, payload []byte, flags byte) uin
 	*f = outFrame{flags: flags, head: uint16(len(entries))}
 	if f.head > 0 {
 		o.ahead++
+		o.told++
 	}
 	if size := len(entries) + len(payload); size > 0 {
 		f.payload = b.get(size)
@@ -188,6 +190,9 @@ func (o *outbox) onAck(b *buffers, index uint32, piece int) {
 		return
 	}
 	f.done = true
+	if f.head > 0 {
+		o.told--
+	}
 	o.held -= f.drop(b)
 	if f.active {
 		o.wide--

@@ -66,7 +66,9 @@ func (c *Conn) startRoll(now time.Duration) error {
 	}
 	if !c.initiator {
 		c.rollAt = now + rollPatience
-		c.tell(now, &c.main, wire.Extension{Tag: wire.TagRoll})
+		if c.controls() < c.sending().control { // or the peer does not hear us
+			c.tell(now, &c.main, wire.Extension{Tag: wire.TagRoll})
+		}
 		return nil
 	}
 	mine, err := c.e.newEphemeral(c.suite)

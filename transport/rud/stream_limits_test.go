@@ -263,3 +263,50 @@ func TestStreamsInAnyWeather(t *testing.T) {
 		checkEmpty(t, node.Endpoint)
 	}
 }
+
+// Attack: a peer that acknowledges nothing and has us tell it things in every stream:
+// one-time ids most of all, 256 bytes each. It takes no more memory than any other, and
+// is closed.
+func TestControlWithoutAcknowledgementsIsBounded(t *testing.T) {
+	for _, initiator := range []bool{false, true} {
+		most := 0
+		for _, size := range []int{1, 256, 257, 1155, 5000, 18480} {
+			for streams := range maxBeside + 1 {
+				s := newScript(t, initiator)
+				s.pass(rollLeast)
+				var children []*child
+				for i := range streams {
+					children = append(children, s.peerOpens(byte(i), wire.TagStreamReceiver, "", entry("PkixX509", make([]byte, 400))))
+				}
+				for i := 0; s.c.wideHere(&s.c.main) > len(s.c.main.inbox.parts) && i < 3; i++ {
+					s.write(wire.Header{Flags: final, Pieces: 16, Frame: uint16(s.index + 40 + i)}, nil)
+				}
+				for full := false; !full; {
+					full = true
+					for _, stream := range append(s.c.others(), &s.c.main) {
+						if _, err := stream.Send(s.now, make([]byte, size)); err == nil {
+							full = false
+						}
+					}
+				}
+				for range 40 {
+					for _, k := range children {
+						k.inside(func() { s.tell("", entry(wire.TagOneTimeStreamID)) })
+						most = max(most, memory(s.c))
+					}
+					s.tell("", entry(wire.TagOneTimeStreamID))
+					s.tell("", entry(wire.TagStreamNew, []byte{1, 2, 3, 4, 5, 6, 7, 8}))
+					most = max(most, memory(s.c))
+					if len(s.closed) > 0 {
+						break
+					}
+				}
+				s.out = nil
+			}
+		}
+		t.Logf("initiator %v: at most %d bytes", initiator, most)
+		if most > 80<<10 {
+			t.Errorf("initiator %v: %d bytes", initiator, most)
+		}
+	}
+}

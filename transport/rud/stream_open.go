@@ -42,6 +42,7 @@ type ghost struct {
 type queued struct {
 	s       *Stream
 	entries []byte
+	set     bool // of one-time ids
 	gone    bool // it closes a stream
 	wide    int  // frames of that under way
 }
