@@ -235,6 +235,11 @@ func (c *Conn) onPathValues(now time.Duration, from netip.AddrPort, list wire.Ex
 		if c.phase == phaseOpen && c.paths.spend(now, from, c.challengeSize()) {
 			c.sendPathValue(now, from, wire.TagPathResponse, v)
 		}
+		// Attack: the challenge of a copied packet is brought to us, and our answer
+		// back. What is no probe says where we are (RFC 9000 section 9.3.3).
+		if c.phase == phaseOpen && from == c.paths.current && !c.main.low() {
+			c.main.sendPlain(now, from, 0, nil)
+		}
 	}
 }
 

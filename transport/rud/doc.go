@@ -211,14 +211,16 @@
 // before that by a packet of a stream that was not heard on the path in use, for
 // numbers of two streams do not say which is newer.
 // Challenges are packets with no-frame and probe, one per PTO; they are answered to
-// where they came from. A path that is not proved gets at most 3 times the bytes
+// where they came from, OURS: and by the path in use with a packet beside that is no
+// probe, and shows which is. A path that is not proved gets at most 3 times the bytes
 // opened from it; there are 2 candidates, the one heard longest ago gives way.
 //
 // A move starts a new congestion window, and what is outstanding leaves again at
 // once. OURS: a path that was left keeps its round trip, window, counts and packet
 // size ([Conn.Paths]); moving back to it within 30 s goes on with them. The answer
 // to a challenge measures the round trip only if it was the only one, for all carry
-// one value, and the path is moved to at once. A probe frame may be sent elsewhere than to the path in use
+// one value, and the path is moved to at once. A probe frame may be sent elsewhere
+// than to the path in use
 // ([Conn.SendProbe]); its repetitions go to the path in use. A side whose socket
 // changed sends a non-probe frame at once ([Conn.Rebind]), by the peer's other family
 // when its own was lost ([Conn.RebindTo]).

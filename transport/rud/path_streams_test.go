@@ -126,3 +126,29 @@ func TestUnprovedPathsGetThreeTimesUnderOneTimeIDs(t *testing.T) {
 		t.Errorf("%d bytes left, %d taken off", sent, amplification*opened-left)
 	}
 }
+
+// A6, in full: the attacker copies the newest packet, brings the challenge that it gets
+// to the device, and the answer back. The device, which has nothing to say, is asked on
+// the path in use, too, and shows where it is: the true path is back at once.
+func TestRelayedChallengeDoesNotKeepThePath(t *testing.T) {
+	w, device, node, d, n := pair(t, 710)
+	thief := mustAddr("203.0.113.66:666")
+	stolen := false
+	w.tap = func(from, to netipAddrPort, p []byte) {
+		if from == device.addr && to == node.addr && !stolen {
+			stolen = true
+			w.fly(thief, node.addr, p) // arrives first
+		}
+		if to == thief {
+			w.fly(node.addr, device.addr, p)
+			stolen = false // and the answer is brought, too
+		}
+	}
+	if _, err := d.Send(w.now, []byte("the last for a while")); err != nil {
+		t.Fatal(err)
+	}
+	w.run(time.Second)
+	if n.Path() != device.addr {
+		t.Errorf("the node sends to %v", n.Path())
+	}
+}

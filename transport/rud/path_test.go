@@ -276,6 +276,11 @@ func TestChallengeIsAnswered(t *testing.T) {
 		if got := s.wantValue(responseTag, s.addr); !bytes.Equal(got, value) {
 			t.Errorf("answered %x", got)
 		}
+		if s.addr == scriptHere { // and shows that we are here
+			if g := s.next(); g.to != scriptHere || !g.NoFrame() || g.Probe() {
+				t.Errorf("%+v to %v", g.Header, g.to)
+			}
+		}
 	}
 	s.addr = scriptHere
 	s.pathValue(challengeTag, value[:15])
