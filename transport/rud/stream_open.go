@@ -186,7 +186,7 @@ func (c *Conn) onOpenStream(now time.Duration, k *control, list wire.Extensions,
 		return
 	}
 	handler, ok := c.e.cfg.Handler.(StreamHandler)
-	if k.noun == badStream || !ok || len(k.protocol) == 0 || len(k.protocol) > protocolMost || !utf8.Valid(k.protocol) || !c.roomForStream() {
+	if k.noun == badStream || !ok || len(k.protocol) == 0 || len(k.protocol) > protocolMost || !utf8.Valid(k.protocol) || len(entries(list)) > entriesMost || !c.roomForStream() {
 		c.refuse(now, k.id)
 		return
 	}
@@ -205,6 +205,8 @@ func (c *Conn) onOpenStream(now time.Duration, k *control, list wire.Extensions,
 	if len(first) > 0 {
 		s.bound.asked++
 	}
+	out := s.out
+	s.out = protection{} // or what Accept sends would come before the answer, to no keys
 	accepted := handler.Accept(c.e.now, c, s, first)
 	switch {
 	case c.phase != phaseOpen || s.bound.state != streamOpen: // Accept ended it, or all
@@ -212,6 +214,8 @@ func (c *Conn) onOpenStream(now time.Duration, k *control, list wire.Extensions,
 		c.drop(s)
 		c.refuse(now, k.id)
 	default:
+		s.out = out
+		c.beside.turn = 0
 		both := append(k.id[:], mine[:]...)
 		c.tell(now, &c.main, wire.Extension{Tag: wire.TagStreamNew, Value: both})
 	}
