@@ -45,3 +45,42 @@ func TestBrokenSocketIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// One that was to have a certain port leaves it to the next.
+func TestBrokenSocketGivesItsPortBack(t *testing.T) {
+	var wanted string // the loop's own, once the first is open
+	whole := make(chan error, 1)
+	var opened atomic.Int32
+	c := newClient(&Profile{book: newBook()}, Config{Listen: "127.0.0.1:0", Ports: func(addr string) (Port, error) {
+		if opened.Add(1) == 1 {
+			p, err := udpport.Listen(addr)
+			if err != nil {
+				return nil, err
+			}
+			wanted = p.LocalAddr().String()
+			return torn{p}, nil
+		}
+		p, err := udpport.Listen(wanted)
+		select {
+		case whole <- err:
+		default:
+		}
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
+	}})
+	static, err := key.NewStatic(key.X25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.listen(static); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-whole; err != nil {
+		t.Error(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

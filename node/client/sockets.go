@@ -255,9 +255,11 @@ func (c *Client) Rebind(ctx context.Context) error {
 	}
 }
 
-// broken puts a fresh socket in the place of one that cannot be read any more.
+// broken puts a fresh socket in the place of one that cannot be read any more, which
+// is closed first: there is no second one at an address that Config.Listen names.
 func (c *Client) broken(now time.Time, s *socket) {
 	s.dead = true
+	s.port.Close()
 	if s == c.sockets.list[0] { // else advance closes it
 		c.reopen(now)
 	}
