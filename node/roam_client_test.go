@@ -1,8 +1,10 @@
 package node_test
 
 import (
+	"context"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"meshpresence/internal/key"
 	"meshpresence/node/client"
+	"meshpresence/node/mpp"
 	"meshpresence/transport/udpport"
 )
 
@@ -25,6 +28,7 @@ type air struct {
 type lane struct {
 	*udpport.Port
 	dead atomic.Bool
+	deaf atomic.Bool // what comes in is lost
 }
 
 func (l *lane) Send(to netip.AddrPort, packet []byte) {
@@ -36,7 +40,7 @@ func (l *lane) Send(to netip.AddrPort, packet []byte) {
 func (l *lane) ReadBatch(b *udpport.Batch) (int, error) {
 	for {
 		n, err := l.Port.ReadBatch(b)
-		if err != nil || !l.dead.Load() {
+		if err != nil || !l.dead.Load() && !l.deaf.Load() {
 			return n, err
 		}
 	}
@@ -61,6 +65,15 @@ func (a *air) leave() {
 	defer a.mu.Unlock()
 	for _, l := range a.opened {
 		l.dead.Store(true)
+	}
+}
+
+// deafen lets nothing in through the sockets there are.
+func (a *air) deafen() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, l := range a.opened {
+		l.deaf.Store(true)
 	}
 }
 
@@ -219,5 +232,27 @@ func TestNodeHasAnX448Key(t *testing.T) {
 	}
 	if again := start(t, pinned(cfg, n)); again.DeviceAddress() != address {
 		t.Errorf("the address is %s, was %s", again.DeviceAddress(), address)
+	}
+}
+
+// A device that gives a node up says so there: a node that heard it all along would
+// else count it as watching for three of its heartbeats. What is shown of it then is
+// not that it was silent.
+func TestGivingUpIsSaid(t *testing.T) {
+	t.Parallel()
+	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
+	phone := account(t, "phone", n)
+	var air air
+	laptop := mobile(t, &air, invited(t, phone, "laptop", client.RoleWatch), n)
+	watch(t, laptop)
+	wantReason(t, phone, "laptop", mpp.ReasonHere)
+	air.deafen()
+	ctx, cancel := context.WithTimeout(testContext(t), 5*time.Second) // three tries take three
+	defer cancel()
+	if _, err := laptop.Ping(ctx); err == nil {
+		t.Error("a deaf device was answered")
+	}
+	if r := wantReason(t, phone, "laptop", mpp.ReasonUnknown); !strings.Contains(r.Sentence, "until it ended") {
+		t.Errorf("of a device that said that it ends is said: %s", r.Sentence)
 	}
 }

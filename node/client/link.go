@@ -193,12 +193,13 @@ func (c *Client) reach(ctx context.Context, l *link, to netip.AddrPort, pin hand
 	return err
 }
 
-// hangUp closes a link's connection.
+// hangUp closes a link's connection. The node may hear us where we do not hear it:
+// it is told, or it would count the device as here until its silence is too long.
 func (c *Client) hangUp(l *link, err error) {
 	l.end(err)
 	_ = c.post(context.Background(), func(now time.Time) {
 		if l.conn != nil {
-			l.conn.Close(now)
+			l.conn.Leave(now)
 		}
 	})
 }

@@ -20,7 +20,8 @@ const (
 	ReasonUnconfirmed Reason = "unconfirmed"
 	// ReasonConnected: it has a session here and watches nothing.
 	ReasonConnected Reason = "connected"
-	// ReasonUnknown: it attached here and was not heard for three heartbeats.
+	// ReasonUnknown: it attached here, and its connection ended or was not heard for
+	// three heartbeats.
 	ReasonUnknown Reason = "unknown"
 )
 
@@ -49,7 +50,7 @@ var reasons = []struct {
 	{ReasonUnconfirmed, "It said that it watches at a node which does not confirm it now; wait a minute, " +
 		"then check that this node and the device run and are online."},
 	{ReasonConnected, "It is connected to this node but watches nothing; start on it: presence watch."},
-	{ReasonUnknown, "It watched here and has been silent for three heartbeats; nobody can tell whether it is off, asleep or cut off: " +
+	{ReasonUnknown, "It watched here until it ended, or was silent for three heartbeats; nobody can tell whether it is off, asleep or cut off: " +
 		"check that it runs and has a network. What it misses is kept for it."},
 	{ReasonDetached, "It stopped watching by its own word; start on it: presence watch."},
 	{ReasonNeverAttached, "It has never watched as far as this node knows; start on it: presence watch."},
