@@ -287,7 +287,7 @@ func (c *Conn) keyed(yield func(*Stream) bool) {
 // rekeyed begins the count of packets under new keys.
 func (s *Stream) rekeyed() {
 	s.since = s.next - 1
-	s.soft = s.since + rollPackets
+	s.soft = min(s.since, lastNumber-rollPackets+1) + rollPackets
 	s.mayCount()
 }
 
@@ -309,7 +309,7 @@ func (s *Stream) exhausted(now time.Duration) bool {
 		if s.next-s.since > maxPackets || s.next > lastNumber {
 			s.c.end(now, ReasonExhausted)
 		} else {
-			s.soft = min(s.next+rollEvery, s.since+maxPackets+1)
+			s.soft = min(s.next+rollEvery, min(s.since, lastNumber-maxPackets)+maxPackets+1)
 			if s.c.roll == nil {
 				s.c.rollAt = now
 			}

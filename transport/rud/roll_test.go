@@ -270,3 +270,21 @@ func (s *script) rollPeer2(seed byte) (seal, open protection) {
 	s.t.Fatal("no answer")
 	return seal, open
 }
+
+// Fault: near the last number the one that wants new keys began again at 0, and keys
+// rolled every 10 s for 2^24 packets.
+func TestRollsNearTheLastNumber(t *testing.T) {
+	s := newScript(t, true)
+	m := &s.c.main
+	for _, left := range []uint32{1 << 25, 1 << 24, 1 << 23, 1 << 10} {
+		m.next = lastNumber - left
+		m.rekeyed()
+		if m.soft <= m.next {
+			t.Errorf("%d before the last number: new keys are wanted from %d on, at %d", left, m.soft, m.next)
+		}
+		m.next = m.soft
+		if !m.exhausted(s.e.now.Sub(s.e.start)) && m.soft <= m.next {
+			t.Errorf("%d before the last number: wanted again from %d on, at %d", left, m.soft, m.next)
+		}
+	}
+}
