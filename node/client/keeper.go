@@ -208,7 +208,11 @@ func (c *Client) present(ctx context.Context, l *link, attach *record.Fact) erro
 		return err
 	}
 	facts := []*record.Fact{mine, attach}
-	first, rest := pageSince(st.since(), l.conn.MaxPayload()-factOverhead-sizeOf(facts))
+	room, err := c.room(ctx, l)
+	if err != nil {
+		return err
+	}
+	first, rest := pageSince(st.since(), room-sizeOf(facts))
 	answer, err := c.bring(ctx, l, facts, first)
 	if err != nil {
 		return err
@@ -236,7 +240,11 @@ func (c *Client) present(ctx context.Context, l *link, attach *record.Fact) erro
 func (c *Client) tellSince(ctx context.Context, l *link, list []mpp.Since) error {
 	for len(list) > 0 {
 		var page []mpp.Since
-		page, list = pageSince(list, l.conn.MaxPayload()-factOverhead)
+		room, err := c.room(ctx, l)
+		if err != nil {
+			return err
+		}
+		page, list = pageSince(list, room)
 		if _, err := c.bring(ctx, l, nil, page); err != nil {
 			return err
 		}
@@ -306,7 +314,10 @@ func (c *Client) putBack(ctx context.Context, l *link) error {
 	c.profile.mu.Unlock()
 	first := func(f *record.Fact) bool { return f == mine || f.Kind == record.KindHost }
 	slices.SortStableFunc(facts, func(x, y *record.Fact) int { return tail(first(y)) - tail(first(x)) })
-	room := l.conn.MaxPayload() - factOverhead
+	room, err := c.room(ctx, l)
+	if err != nil {
+		return err
+	}
 	var page []*record.Fact
 	size := 0
 	for _, f := range facts {
@@ -322,11 +333,26 @@ func (c *Client) putBack(ctx context.Context, l *link) error {
 		}
 		page, size = append(page, f), size+n
 	}
-	_, err := c.bring(ctx, l, page, nil)
+	_, err = c.bring(ctx, l, page, nil)
 	return err
 }
 
 const factOverhead = 256
+
+// room is how many bytes of facts a request can carry now. The loop is asked: what a
+// path carries changes with the path.
+func (c *Client) room(ctx context.Context, l *link) (int, error) {
+	is := make(chan int, 1)
+	if err := c.post(ctx, func(time.Time) { is <- l.conn.MaxPayload() - factOverhead }); err != nil {
+		return 0, err
+	}
+	select {
+	case room := <-is:
+		return room, nil
+	case <-c.stop:
+		return 0, ErrClosed
+	}
+}
 
 // compare asks for the account's facts, and puts back, when the node's digest
 // of them is not this device's.
