@@ -117,7 +117,7 @@ func (v *ping) lines(number int, e client.Echo) []string {
 	if number == 1 {
 		made := "  " + linkedOf(e.Connection).text()
 		if e.First {
-			made += "; asked with its first packet"
+			made += "; the first answer's time has the handshake in it"
 		}
 		lines = append(lines, made)
 	}

@@ -82,7 +82,7 @@ func TestPingShowsTheConnection(t *testing.T) {
 	}
 	presence(t, "--node", at, "account", "create", "--no-passphrase").wants(t, exitOK, "account", "")
 	r = presence(t, "ping", "--count", "2")
-	r.wants(t, exitOK, "; asked with its first packet\n", "") // deferred: the node just started
+	r.wants(t, exitOK, "; the first answer's time has the handshake in it\n", "") // deferred: the node just started
 	if n := strings.Count(r.out, "path to"); n != 2 {
 		t.Errorf("%d paths, want the first and the last: %v", n, r)
 	}
