@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"meshpresence/internal/key"
@@ -111,13 +112,14 @@ func (n *Node) serveRemnants(now time.Time) (next time.Time) {
 	return next
 }
 
-// tellGone sends one reset, unless that device is back already.
+// tellGone sends one reset, unless that device watches again already: another of
+// its programs may have a connection.
 func (n *Node) tellGone(now time.Time) {
 	r := &n.remnants
 	last := len(r.left) - 1
 	gone := r.left[last]
 	r.left = r.left[:last]
-	if len(n.peers[gone.Peer]) == 0 {
+	if !slices.ContainsFunc(n.peers[gone.Peer], func(s *session) bool { return s.attach != nil }) {
 		n.ep.SendReset(now, gone)
 	}
 	if last == 0 {
