@@ -40,7 +40,7 @@ type Binding struct {
 
 	// Credentials are the principal's, for this stream alone. They are opaque
 	// here: the application checks them (RUD §3.4.2). Together with Protocol
-	// they fit one packet of 548 bytes.
+	// the list that opens fits 495 bytes, one packet on any path.
 	Credentials []wire.Extension
 }
 
