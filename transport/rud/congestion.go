@@ -61,5 +61,7 @@ func (g *congestion) pace(now, srtt time.Duration) time.Duration {
 	return now
 }
 
-// onSent takes a packet out of the bucket.
-func (g *congestion) onSent() { g.spent++ }
+// onSent takes a packet out of the bucket. What left at a PTO, whatever the pace
+// said, leaves no debt. Fault: a peer that slept for a second, and was sent the same
+// 30 times, would wait many round trips for the next thing.
+func (g *congestion) onSent() { g.spent = min(g.spent+1, windowFirst) }
