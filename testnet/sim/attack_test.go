@@ -225,10 +225,11 @@ func TestA8Probes(t *testing.T) {
 	Scenario(t, 2, func(t *testing.T, n *Net) {
 		device, node, d, c := pair(t, n)
 		l := watch(n, node)
+		var answer uint64
 		node.do(func(time.Time) {
 			node.onMessage = func(now time.Time, c *rud.Conn, m rud.Message) {
 				if m.Probe {
-					_, _ = c.SendProbe(now, m.From, text(0, 1000))
+					answer, _ = c.SendProbe(now, m.From, text(0, 1000))
 				}
 			}
 		})
@@ -238,6 +239,8 @@ func TestA8Probes(t *testing.T) {
 			device.do(func(now time.Time) { _, _ = d.SendProbe(now, node.addr(false), text(i, 20)) })
 			time.Sleep(150 * time.Millisecond) // a challenge would be answered by then
 			device.host.Move(n.Internet(), home.Addr().String())
+			// An acknowledgement is no probe: it has left before the device does.
+			node.until("the answer's end", time.Minute, func() bool { return c.Acknowledged(answer) })
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(time.Minute)
