@@ -26,6 +26,7 @@ func (w *watcher) nextGap() *client.GapError {
 
 // federation.md, The devices' part: "another id or a smaller count is `gap`".
 func TestLostStoreIsAGap(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	cfg := loopback(t, filepath.Join(t.TempDir(), "a"))
 	n := start(t, cfg)

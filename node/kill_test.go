@@ -355,3 +355,12 @@ func (l *ledger) contiguous(t *testing.T) {
 		}
 	}
 }
+
+// unhurried skips a test that takes many seconds, most of them waiting, unless the
+// killing ones are asked for, as .ci/run does.
+func unhurried(t *testing.T) {
+	t.Helper()
+	if os.Getenv(killsEnv) == "" {
+		t.Skipf("takes a while, as the killing tests do: set %s=10 to run it", killsEnv)
+	}
+}

@@ -72,6 +72,7 @@ func TestStoreLost(t *testing.T) {
 // "Losing keys/ is a new node": at its old address it is not taken for the old
 // one, and the person is told; given its new address it is used, once a device.
 func TestKeysLost(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	cfg := loopback(t, filepath.Join(t.TempDir(), "a"))
 	n := start(t, cfg)

@@ -33,6 +33,7 @@ func watchUntilRefused(ctx context.Context, c *client.Client) (last error) {
 // A revoked device is refused at every node and its events are void there; the
 // others read on, and one added later reads what is still kept.
 func TestRevocationReachesEveryNode(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	nodes, _ := realm(t)
 	phone := account(t, "phone", nodes[0])

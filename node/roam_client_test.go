@@ -239,6 +239,7 @@ func TestNodeHasAnX448Key(t *testing.T) {
 // else count it as watching for three of its heartbeats. What is shown of it then is
 // not that it was silent.
 func TestGivingUpIsSaid(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	n := start(t, loopback(t, filepath.Join(t.TempDir(), "a")))
 	phone := account(t, "phone", n)

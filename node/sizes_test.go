@@ -412,6 +412,7 @@ func recipient(p *client.Profile) record.Recipient {
 // facts.md, epoch: 32 devices with names of 24 bytes and the 16 newest older
 // halves; federation.md, Delivery: a floor and up to 16 ranges a channel.
 func TestFullestAccount(t *testing.T) {
+	unhurried(t)
 	t.Parallel()
 	onBothPaths(t, func(t *testing.T, n *path) {
 		phone := account(t, "phone", n)
