@@ -104,7 +104,7 @@ func (to *Target) suite() wire.Suite {
 // check refuses what cannot be dialled with these keys.
 func (to *Target) check(cfg *Config) error {
 	suite := to.suite()
-	static := cfg.static(key.Curve(suite >> 4))
+	static := cfg.static(handshake.CurveOf(suite))
 	switch {
 	case !to.To.IsValid():
 		return errors.New("no address")
@@ -139,7 +139,7 @@ func (e *Endpoint) newDial(to Target) (*Conn, error) {
 	suite, mode := to.suite(), to.mode()
 	d := &dialling{early: bytes.Clone(to.Early)}
 	cfg := handshake.InitiatorConfig{
-		Mode: mode, Suite: suite, Static: e.cfg.static(key.Curve(suite >> 4)), Pin: to.Pin, Ticket: to.Ticket,
+		Mode: mode, Suite: suite, Static: e.cfg.static(handshake.CurveOf(suite)), Pin: to.Pin, Ticket: to.Ticket,
 		Taken: e.taken, Rand: e.cfg.Rand, Wall: e.cfg.Wall,
 		Extensions: []wire.Extension{{Tag: wire.TagStreamClient, Value: []byte(wire.Protocol)}},
 	}

@@ -71,24 +71,13 @@ func (c *Conn) startRoll(now time.Duration) error {
 		}
 		return nil
 	}
-	mine, err := c.e.newEphemeral(c.suite)
+	mine, err := handshake.NewEphemeral(c.suite, c.e.cfg.Rand)
 	if err != nil {
 		return err
 	}
 	c.roll = &rolling{state: rollAsked, mine: mine, value: mine.Public().Raw()}
 	c.tell(now, &c.main, wire.Extension{Tag: wire.TagRoll, Value: c.roll.value})
 	return nil
-}
-
-// newEphemeral draws a key of the suite's curve.
-func (e *Endpoint) newEphemeral(suite wire.Suite) (*key.Static, error) {
-	curve := key.Curve(suite >> 4)
-	raw := make([]byte, curve.Size())
-	defer clear(raw)
-	if err := e.draw(raw); err != nil {
-		return nil, err
-	}
-	return key.EphemeralFromSeed(curve, raw)
 }
 
 // rollDue returns when something is to be done about the keys.
@@ -149,7 +138,7 @@ func (c *Conn) answerRoll(now time.Duration) {
 		r.until = now + rollRetry
 		return
 	}
-	mine, err := c.e.newEphemeral(c.suite)
+	mine, err := handshake.NewEphemeral(c.suite, c.e.cfg.Rand)
 	if err != nil {
 		r.until = now + rollRetry // no randomness: no keys
 		return

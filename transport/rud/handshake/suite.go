@@ -95,6 +95,20 @@ func aesGCM(k *key.Secret) (cipher.AEAD, error) {
 
 func chaCha20(k *key.Secret) (cipher.AEAD, error) { return chacha20poly1305.New(k[:]) }
 
+// CurveOf returns the curve of a suite, 0 for one that is not offered.
+func CurveOf(s wire.Suite) key.Curve {
+	if found := findSuite(s); found != nil {
+		return found.curve
+	}
+	return 0
+}
+
+// NewEphemeral draws a private key of the suite's curve from r, nil for the
+// system's randomness, as each of the handshake's and of Roll's.
+func NewEphemeral(s wire.Suite, r io.Reader) (*key.Static, error) {
+	return drawKey(CurveOf(s), source(r))
+}
+
 // newKey draws a private key of the suite's curve from r.
 func (s *suite) newKey(r io.Reader) (*key.Static, error) { return drawKey(s.curve, r) }
 
