@@ -101,19 +101,24 @@ func (l *loop) turn() {
 	l.node.Advance(l.now)
 }
 
-// 0 allocations for a data packet received and a one-packet frame sent, both ways:
-// a heartbeat and its answer.
-func TestHeartbeatDoesNotAllocate(t *testing.T) {
-	l := newLoop(t)
+// beating returns a heartbeat and its answer, to be played again and again.
+func (l *loop) beating(t testing.TB) func() {
 	l.answer.answer = text(2, 120)
 	heartbeat := text(1, 40)
-	beat := func() {
+	return func() {
 		if _, err := l.d.Send(l.now, heartbeat); err != nil {
 			t.Fatal(err)
 		}
 		l.turn()
 		l.turn()
 	}
+}
+
+// 0 allocations for a data packet received and a one-packet frame sent, both ways:
+// a heartbeat and its answer.
+func TestHeartbeatDoesNotAllocate(t *testing.T) {
+	l := newLoop(t)
+	beat := l.beating(t)
 	for range 200 {
 		beat()
 	}

@@ -147,15 +147,7 @@ func TestHeartbeatDoesNotAllocateInAnySuite(t *testing.T) {
 		if l.d.Suite() != suite || l.n.Suite() != suite {
 			t.Fatalf("suites %v and %v, want %v", l.d.Suite(), l.n.Suite(), suite)
 		}
-		l.answer.answer = text(2, 120)
-		heartbeat := text(1, 40)
-		beat := func() {
-			if _, err := l.d.Send(l.now, heartbeat); err != nil {
-				t.Fatal(err)
-			}
-			l.turn()
-			l.turn()
-		}
+		beat := l.beating(t)
 		for range 100 {
 			beat()
 		}

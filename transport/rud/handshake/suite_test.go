@@ -68,6 +68,24 @@ func eachSuite(t *testing.T, f func(t *testing.T, suite modelSuite)) {
 	}
 }
 
+// agreed opens the answer with the model and compares all that both sides then have.
+func agreed(t testing.TB, i *modelInitiator, answer []byte, theirs *handshake.Result) *opened {
+	t.Helper()
+	ours := i.answered(answer)
+	if ours == nil {
+		t.Fatal("the model does not open the ResponderComplete")
+	}
+	same(t, "secret", theirs.Secret[:], ours.secret)
+	same(t, "token", theirs.Reset[:], ours.token)
+	same(t, "responder's data id", theirs.MyID[:], ours.data)
+	same(t, "initiator's data id", theirs.PeerID[:], i.data)
+	same(t, "initiator", theirs.Peer.Raw(), i.suite.public(i.static))
+	if theirs.Suite != wire.Suite(i.suite) {
+		t.Errorf("suite %v", theirs.Suite)
+	}
+	return ours
+}
+
 // A machine completes First Contact with the model, in every suite, from both
 // sides: neither was written by looking at the other.
 func TestFirstContactWithModel(t *testing.T) {
@@ -83,19 +101,8 @@ func TestFirstContactWithModel(t *testing.T) {
 			}
 			answer, theirs, o := g.send(g.from, i.complete(challenge))
 			want(t, o, handshake.Completed)
-			ours := i.answered(answer)
-			if ours == nil {
-				t.Fatal("the model does not open the ResponderComplete")
-			}
-			same(t, "secret", theirs.Secret[:], ours.secret)
-			same(t, "token", theirs.Reset[:], ours.token)
-			same(t, "responder's data id", theirs.MyID[:], ours.data)
-			same(t, "initiator's data id", theirs.PeerID[:], i.data)
-			same(t, "initiator", theirs.Peer.Raw(), suite.public(i.static))
+			agreed(t, i, answer, theirs)
 			same(t, "responder", theirs.Mine.Raw(), suite.public(g.s))
-			if theirs.Suite != wire.Suite(suite) {
-				t.Errorf("suite %v", theirs.Suite)
-			}
 		}
 
 		i, r := g.machine(), g.responder()
